@@ -1,0 +1,1 @@
+# broker/api: see README.md

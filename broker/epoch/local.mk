@@ -1,0 +1,15 @@
+noinst_LIBRARIES += %D%/libepoch.a
+%C%_libepoch_a_SOURCES = \
+    %D%/effect.h \
+    %D%/datadir.c %D%/datadir.h \
+    %D%/frame.c %D%/frame.h \
+    %D%/harden.c \
+    %D%/journal.c %D%/journal.h \
+    %D%/keeper.c \
+    %D%/meta.c %D%/meta.h \
+    %D%/overlay.c %D%/overlay.h \
+    %D%/recover.c \
+    %D%/seq.c %D%/seq.h %D%/seq_priv.h \
+    %D%/state.c %D%/state.h \
+    %D%/tail.c %D%/tail.h
+EXTRA_DIST += %D%/README.md

@@ -1,0 +1,1 @@
+# broker/net: see README.md

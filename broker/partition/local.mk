@@ -1,0 +1,1 @@
+# broker/partition: see README.md

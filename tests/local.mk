@@ -1,0 +1,6 @@
+include tests/unit/local.mk
+include tests/crash/local.mk
+include tests/fuzz/local.mk
+include tests/compat/local.mk
+include tests/story/local.mk
+include tests/lint/local.mk

@@ -1,0 +1,12 @@
+include tests/unit/base/local.mk
+include tests/unit/record/local.mk
+include tests/unit/wire/local.mk
+include tests/unit/plog/local.mk
+include tests/unit/epoch/local.mk
+include tests/unit/partition/local.mk
+include tests/unit/group/local.mk
+include tests/unit/net/local.mk
+include tests/unit/api/local.mk
+include tests/unit/streams/local.mk
+include tests/unit/serde/local.mk
+include tests/unit/services/local.mk
