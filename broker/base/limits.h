@@ -1,0 +1,46 @@
+/*
+ * limits.h: every bound in one place, with the relations between them.
+ * Bytes unless the name says otherwise.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB 1024ull
+#define MIB (1024ull * 1024)
+#define GIB (1024ull * 1024 * 1024)
+
+/* the wire */
+#define FRAME_BYTES_MAX (100 * MIB)      /* Kafka's socket.request.max.bytes */
+#define BATCH_BYTES_MAX (1 * MIB + 12)   /* default of max.message.bytes */
+#define DECODE_ARENA_MAX (8 * MIB)       /* decoded request, beside its frame */
+#define CONNECTIONS_MAX 10000            /* count */
+#define PIPELINE_MAX 64                  /* requests in flight a connection */
+#define OUTPUT_HIGH_WATER (1 * MIB)      /* then its socket is read no more */
+#define REQUEST_TOPICS_MAX 10000         /* count */
+
+/* names and counts, as Kafka has them */
+#define TOPIC_NAME_MAX 249
+#define PARTITIONS_TOPIC_MAX 4096        /* count */
+#define PARTITIONS_MAX 20000             /* count */
+#define GROUP_MEMBERS_MAX 1000           /* count */
+#define GROUPS_MAX 10000                 /* count */
+#define OFFSET_METADATA_MAX 4096
+#define PRODUCERS_MAX 100000             /* count, least recently used go */
+#define PRODUCER_WINDOW 5                /* batches, KIP-98 */
+
+/* the epoch */
+#define JOURNAL_BLOCK 4096
+#define EPOCH_BYTES_MAX (16 * MIB)
+#define STORE_KEY_MAX 32767
+
+/* tasks */
+#define RUN_RECORDS_MAX 64               /* count */
+#define RUN_US_MAX 200                   /* microseconds */
+
+/* decompression: at most the smaller of the two */
+#define DECOMPRESSED_MAX (64 * MIB)
+#define DECOMPRESSION_RATIO_MAX 100      /* times; small inputs get 64 KiB */
+
+_Static_assert(BATCH_BYTES_MAX < EPOCH_BYTES_MAX / 2, "a batch fits an epoch");
+
+#endif

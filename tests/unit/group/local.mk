@@ -1,0 +1,25 @@
+# tests/unit/group
+EXTRA_DIST += %D%/kit.h
+
+if HAVE_CMOCKA
+group_test_libs = broker/group/libgroup.a broker/record/librecord.a \
+    broker/base/libbase.a $(CMOCKA_LIBS) $(XXHASH_LIBS)
+group_tests = %D%/groups %D%/join %D%/offsets %D%/session %D%/sim \
+    %D%/static %D%/sync
+check_PROGRAMS += $(group_tests)
+TESTS += $(group_tests)
+%C%_groups_SOURCES = %D%/groups.c %D%/kit.c
+%C%_groups_LDADD = $(group_test_libs)
+%C%_join_SOURCES = %D%/join.c %D%/kit.c
+%C%_join_LDADD = $(group_test_libs)
+%C%_offsets_SOURCES = %D%/offsets.c %D%/kit.c
+%C%_offsets_LDADD = $(group_test_libs)
+%C%_session_SOURCES = %D%/session.c %D%/kit.c
+%C%_session_LDADD = $(group_test_libs)
+%C%_sim_SOURCES = %D%/sim.c %D%/kit.c
+%C%_sim_LDADD = $(group_test_libs)
+%C%_static_SOURCES = %D%/static.c %D%/kit.c
+%C%_static_LDADD = $(group_test_libs)
+%C%_sync_SOURCES = %D%/sync.c %D%/kit.c
+%C%_sync_LDADD = $(group_test_libs)
+endif
