@@ -1,1 +1,3 @@
-# broker/net: see README.md
+noinst_LIBRARIES += %D%/libnet.a
+%C%_libnet_a_SOURCES = %D%/net.c %D%/net.h
+EXTRA_DIST += %D%/README.md
