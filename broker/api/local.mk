@@ -1,1 +1,14 @@
-# broker/api: see README.md
+noinst_LIBRARIES += %D%/libapi.a
+%C%_libapi_a_SOURCES = \
+    %D%/admin.c \
+    %D%/api.h %D%/api_priv.h \
+    %D%/configs.c \
+    %D%/dispatch.c \
+    %D%/fetch.c \
+    %D%/groups.c \
+    %D%/lists.c \
+    %D%/metadata.c \
+    %D%/offsets.c \
+    %D%/produce.c \
+    %D%/producer.c
+EXTRA_DIST += %D%/README.md

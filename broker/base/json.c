@@ -190,6 +190,13 @@ json_kv_bool(struct json *j, const char *key, bool v)
     json_bool(j, v);
 }
 
+/* A pointer that may be counted from, even for a null span. */
+static const uint8_t *
+begin_of(struct span s)
+{
+    return s.ptr == NULL ? (const uint8_t *)"" : s.ptr;
+}
+
 static bool
 is_tail(const uint8_t *p, const uint8_t *end)
 {
@@ -243,7 +250,7 @@ escape_one(struct buf *b, uint8_t c)
 void
 json_escape(struct buf *b, struct span s)
 {
-    const uint8_t *p = s.ptr, *end = p + s.len, *plain = p;
+    const uint8_t *p = begin_of(s), *end = p + s.len, *plain = p;
 
     buf_put_u8(b, '"');
     while (p < end) {
@@ -268,7 +275,7 @@ json_escape(struct buf *b, struct span s)
 bool
 utf8_valid(struct span s)
 {
-    const uint8_t *p = s.ptr, *end = p + s.len;
+    const uint8_t *p = begin_of(s), *end = p + s.len;
 
     while (p < end) {
         size_t n = utf8_length(p, end);

@@ -106,7 +106,7 @@ entry_cmp(const struct omap_node *n, unsigned i, const struct omap_probe *p)
 
     if (n->tails[i] != tail)
         return n->tails[i] < tail ? -1 : 1;
-    if (len <= inlined && p->key.len <= inlined)
+    if (len <= inlined || p->key.len <= inlined)
         return (len > p->key.len) - (len < p->key.len);
     return span_cmp(omap_node_key(n, i), p->key);
 }

@@ -729,20 +729,27 @@ seq_free_tails(struct seq *s)
 }
 
 void
+seq_stop(struct seq *s)
+{
+    check_obj(s, SEQ_MAGIC);
+    if (!s->started)
+        return;
+    seq_drain(s);
+    if (s->opts.threads)
+        keeper_stop(s);
+    else
+        keeper_pass(s, true);
+    seq_turn(s); /* what the keeper gave back */
+    harden_stop(s);
+    s->started = false;
+}
+
+void
 seq_close(struct seq *s)
 {
     if (s == NULL)
         return;
-    check_obj(s, SEQ_MAGIC);
-    if (s->started) {
-        seq_drain(s);
-        if (s->opts.threads)
-            keeper_stop(s);
-        else
-            keeper_pass(s, true);
-        seq_turn(s); /* what the keeper gave back */
-        harden_stop(s);
-    }
+    seq_stop(s);
     epochs_free(s, &s->recovered);
     epochs_free(s, &s->keeper_queue);
     epochs_free(s, &s->keeper_work);

@@ -281,7 +281,16 @@ seq_post(struct seq *s, struct seq_call *call)
 void
 seq_tasks_busy(struct seq *s, int change)
 {
+    if (change > 0)
+        seq_tasks_moved(s);
     atomic_fetch_add(&s->busy, change);
+}
+
+void
+seq_tasks_moved(struct seq *s)
+{
+    atomic_store_explicit(&s->moved_ns, world_mono_ns(s->world),
+        memory_order_relaxed);
 }
 
 /* ---- publish ---- */
@@ -464,14 +473,19 @@ seq_cut(struct seq *s)
 static int64_t
 seq_cut_wait(struct seq *s)
 {
-    int64_t patience = s->flush_ns, age;
+    int64_t patience = s->flush_ns, now, age;
 
     if (atomic_load(&s->busy) <= 0 || !s->opts.threads)
         return 0;
     if (patience > BUSY_WAIT_NS_MAX)
         patience = BUSY_WAIT_NS_MAX;
-    age = world_mono_ns(s->world) - s->open->opened_ns;
-    return age >= patience ? 0 : patience - age;
+    now = world_mono_ns(s->world);
+    age = now - s->open->opened_ns;
+    /* A task that has not moved for so long is in an operator that sleeps:
+     * nobody waits for it. */
+    if (age >= patience || now - s->moved_ns >= patience)
+        return 0;
+    return patience - age;
 }
 
 int64_t

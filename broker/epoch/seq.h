@@ -57,7 +57,11 @@ void seq_tail_drop(struct seq *, struct tail *);
  * blocks into shelves. `replayed` sees each batch that was linked again. */
 typedef void seq_replay_fn(void *arg, struct tail *, struct span batch);
 int seq_start(struct seq *, seq_replay_fn *, void *arg, struct err *);
-/* Commits what is open, then closes; with a checkpoint if that is quick. */
+/* Commits what is open and stops the threads; with a checkpoint if that is
+ * quick. */
+void seq_stop(struct seq *);
+/* The same, then lets go of everything. Tails that others hold must have
+ * been given back before. */
 void seq_close(struct seq *);                    /* NULL allowed */
 
 /* ---- work ---- */
@@ -91,6 +95,8 @@ void seq_keep(struct seq *, bool checkpoint);
 /* Tasks that have unread input or a run under way: while there are any, a
  * cut waits for them, at most as long as a flush takes. Any thread. */
 void seq_tasks_busy(struct seq *, int change);
+/* A run was handed over. Any thread. */
+void seq_tasks_moved(struct seq *);
 
 /* ---- looking ---- */
 

@@ -72,6 +72,7 @@ struct seq {
     uint64_t largest;                    /* effect refused for its size: L */
     _Atomic uint64_t wanted;
     _Atomic int64_t busy;                /* tasks: seq_tasks_busy() */
+    _Atomic int64_t moved_ns;            /* when one last moved */
     uint32_t frame_check;                /* L: of the newest frame */
     bool started, checkpointing;         /* L */
     uint64_t checkpoint_used;            /* L: journal bytes at the last P */

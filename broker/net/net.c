@@ -521,6 +521,19 @@ slot_skip(struct slot *s)
 }
 
 void
+slot_withdraw(struct slot *s)
+{
+    struct conn *c = s->conn;
+
+    assert(TAILQ_LAST(&c->slots, slot_list) == s);
+    TAILQ_REMOVE(&c->slots, s, next);
+    c->slot_count--;
+    if (s->out != NULL)
+        evbuffer_free(s->out);
+    free(s);
+}
+
+void
 slot_copy(struct slot *s, struct span bytes)
 {
     if (s->out == NULL)

@@ -78,6 +78,8 @@ uint64_t conn_id(const struct conn *);
 struct slot *conn_slot(struct conn *);
 /* A request that wants no answer gives its slot back. */
 void slot_skip(struct slot *);
+/* As if it had never been taken; it must be the newest. For conn_starve(). */
+void slot_withdraw(struct slot *);
 /* Bytes of an answer, in order: a copy, or a reference that is kept until
  * they are sent (`done` then is called; NULL: nothing to do). */
 void slot_copy(struct slot *, struct span);

@@ -56,6 +56,7 @@ struct topic {
     struct topic_config config;
     /* Tasks that want to know of links: port. NULL: none. */
     void (*on_link)(struct topic *, int32_t partition);
+    void *reader;                /* theirs */
 };
 
 struct topics {

@@ -1,1 +1,2 @@
-# streams/store
+# No code yet: see README.md.
+EXTRA_DIST += %D%/README.md

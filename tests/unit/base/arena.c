@@ -27,6 +27,11 @@ limit_is_exact(void **state)
     assert_false(a.failed);
     assert_int_equal(a.used, 0);
     assert_non_null(arena_alloc(&a, 64));
+    arena_reset(&a);
+    for (int i = 0; i < 4; i++)          /* each byte costs 16 */
+        assert_non_null(arena_alloc(&a, 1));
+    assert_int_equal(a.used, 64);
+    assert_null(arena_alloc(&a, 1));
     arena_release(&a);
 }
 

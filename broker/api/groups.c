@@ -1,0 +1,1169 @@
+/*
+ * groups.c: the group protocol at the door: requests become events of
+ * broker/group, effects become one effect of the sequencer and answers.
+ *
+ *     request ─► room_take() ─► groups_step() ─► changes ─► api_put_records()
+ *                                    │              └─► groups_mark(open epoch)
+ *                                    └─► replies ─► request_reply(gate)
+ *
+ * Invariants
+ *  1. The changes of one step are one effect: a restart sees all or none.
+ *  2. Room for what a step may link is reserved before the step, since a
+ *     group that has moved can not move back. Without room the request is
+ *     starved: its frame comes again. Timers that may link more than a little
+ *     reserve the most that any group's record may take.
+ *  3. A token is a request. Those of JoinGroup and SyncGroup may wait; if
+ *     their session ends, TOKEN_GONE takes the token back.
+ *  4. While the disk is full (seq_readonly) nothing that must be persisted is
+ *     begun: joins, leaves, commits and deletions answer
+ *     COORDINATOR_NOT_AVAILABLE, as Kafka does when its offsets topic takes
+ *     no writes, and timers stand still. Heartbeats, and syncs of a stable
+ *     group, go on: members keep what they have.
+ *
+ * Records (store.proto). Group: the state is not a field, it follows from
+ * the others: no members, Empty; has_protocol, Stable; a protocol without
+ * it, CompletingRebalance; else PreparingRebalance. Offset: its key ends
+ * with topic, NUL and partition, and a topic's name has no NUL, so the key is
+ * read from its end whatever the group's id holds. The texts of a record end
+ * at a NUL: what may hold one and must come back whole is refused.
+ *
+ * An offset whose topic is gone (its deletion stands for that of the offset)
+ * is not read at start but remembered by its key, and deleted soon after.
+ */
+#include "config.h"
+
+#include "api/api_priv.h"
+#include "base/check.h"
+#include "base/diag.h"
+#include "base/endian.h"
+#include "base/limits.h"
+#include "proto/store.pb-c.h"
+#include "wire/msg/groups.h"
+
+enum {
+    RECORD_ARENA = 64 * 1024 * 1024,
+    MEMBER_COST = 96,            /* bytes of a record, beside texts and bytes */
+    PROTOCOL_COST = 24,
+    RECORD_COST = 256,
+    TICK_SYSTEM_MAX = 16 * 1024,
+    TICK_RETRY_MS = 10,
+    SWEEP_GROUPS = 16,           /* a second */
+    SWEEP_MS = 60 * 1000,        /* from one sweep's end to the next */
+    ORPHANS_MAX = 16 * 1024 * 1024,
+    /* Read, delete, describe: all that there is without access control. */
+    ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8,
+};
+
+/* ---- records ---- */
+
+static char *
+record_text(struct arena *a, struct span s)
+{
+    const void *p = s.ptr == NULL ? "" : (const void *)s.ptr;
+    char *text = arena_strndup(a, p, s.len);
+
+    assert(text != NULL);
+    return text;
+}
+
+static ProtobufCBinaryData
+record_bytes(struct span s)
+{
+    union {
+        const uint8_t *from;
+        uint8_t *to;
+    } u = {.from = s.ptr};
+
+    return (ProtobufCBinaryData){s.len, u.to};
+}
+
+static void *
+record_list(struct arena *a, size_t count, size_t size)
+{
+    void *list = arena_calloc(a, count + 1, size);
+
+    assert(list != NULL);
+    return list;
+}
+
+static struct span
+group_key(struct arena *a, struct span id)
+{
+    uint8_t *key = record_list(a, 1 + id.len, 1);
+
+    key[0] = META_GROUP;
+    memcpy(key + 1, id.ptr, id.len);
+    return span_of(key, 1 + id.len);
+}
+
+static struct span
+offset_key(struct arena *a, struct span id, struct span topic,
+    int32_t partition)
+{
+    size_t len = 1 + id.len + 1 + topic.len + 1 + 4;
+    uint8_t *key = record_list(a, len, 1), *at = key + 1;
+
+    key[0] = META_OFFSET;
+    memcpy(at, id.ptr, id.len);
+    at += id.len + 1;
+    memcpy(at, topic.ptr, topic.len);
+    at += topic.len + 1;
+    put_be32(at, (uint32_t)partition);
+    return span_of(key, len);
+}
+
+static void
+member_record(struct arena *a, const struct group_image_member *im,
+    Store__GroupMember *m)
+{
+    Store__GroupProtocol *protocols = record_list(a, im->protocol_count,
+        sizeof *protocols);
+
+    store__group_member__init(m);
+    m->member_id = record_text(a, im->member_id);
+    m->instance_id = record_text(a, im->instance_id);
+    m->has_instance = im->instance_id.ptr != NULL;
+    m->client_id = record_text(a, im->client_id);
+    m->client_host = record_text(a, im->client_host);
+    m->session_timeout_ms = im->session_timeout_ms;
+    m->rebalance_timeout_ms = im->rebalance_timeout_ms;
+    m->assignment = record_bytes(im->assignment);
+    m->protocols = record_list(a, im->protocol_count, sizeof *m->protocols);
+    for (; m->n_protocols < im->protocol_count; m->n_protocols++) {
+        const struct group_protocol *p = &im->protocols[m->n_protocols];
+
+        store__group_protocol__init(&protocols[m->n_protocols]);
+        protocols[m->n_protocols].name = record_text(a, p->name);
+        protocols[m->n_protocols].metadata = record_bytes(p->metadata);
+        m->protocols[m->n_protocols] = &protocols[m->n_protocols];
+    }
+}
+
+static struct span
+group_record(struct arena *a, const struct group *g)
+{
+    Store__Group m = STORE__GROUP__INIT;
+    Store__GroupMember *members;
+    struct group_image im;
+    uint8_t *out;
+    size_t size;
+    int rc = group_image(g, a, &im);
+
+    assert(rc == 0);
+    members = record_list(a, im.member_count, sizeof *members);
+    m.members = record_list(a, im.member_count, sizeof *m.members);
+    for (; m.n_members < im.member_count; m.n_members++) {
+        member_record(a, &im.members[m.n_members], &members[m.n_members]);
+        m.members[m.n_members] = &members[m.n_members];
+    }
+    m.protocol_type = record_text(a, im.protocol_type);
+    m.protocol = record_text(a, im.state == GROUP_PREPARING
+        ? SPAN_NULL : im.protocol_name);
+    m.has_protocol = im.state == GROUP_STABLE;
+    m.generation = im.generation;
+    m.leader = record_text(a, im.leader_id);
+    m.changed_ms = im.state_since_ms;
+    size = store__group__get_packed_size(&m);
+    out = record_list(a, size, 1);
+    store__group__pack(&m, out);
+    return span_of(out, size);
+}
+
+static struct span
+offset_record(struct arena *a, const struct group_fx *e)
+{
+    Store__Offset m = STORE__OFFSET__INIT;
+    uint8_t *out;
+    size_t size;
+
+    m.offset = e->change.offset.offset;
+    m.leader_epoch = e->change.offset.leader_epoch;
+    m.metadata = record_text(a, e->change.offset.metadata);
+    m.commit_ms = e->change.offset.commit_ms;
+    m.topic_id = record_bytes(span_of(e->change.topic_id.bytes, 16));
+    size = store__offset__get_packed_size(&m);
+    out = record_list(a, size, 1);
+    store__offset__pack(&m, out);
+    return span_of(out, size);
+}
+
+/* ---- what a step gave ---- */
+
+static size_t
+group_offset_count(const struct group *g)
+{
+    struct group_offsets_iter it = {0};
+    size_t n = 0;
+
+    while (group_offsets_next(g, &it) != NULL)
+        n++;
+    return n;
+}
+
+static size_t
+change_count(const struct group_effects *fx)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < fx->count; i++)
+        n += fx->list[i].kind == GROUP_FX_DELETE
+            ? 1 + group_offset_count(fx->group)
+            : fx->list[i].kind < GROUP_FX_JOINED;
+    return n;
+}
+
+/* The group and all its offsets. */
+static size_t
+delete_puts(struct arena *a, const struct group *g, struct record_put *out)
+{
+    struct group_offsets_iter it = {0};
+    const struct group_offset *o;
+    size_t n = 0;
+
+    out[n++].key = group_key(a, group_id(g));
+    while ((o = group_offsets_next(g, &it)) != NULL)
+        out[n++].key = offset_key(a, group_id(g), it.topic_name,
+            o->partition);
+    return n;
+}
+
+/* The records of one change; a null value deletes. */
+static size_t
+change_puts(struct arena *a, const struct group *g, const struct group_fx *e,
+    struct record_put *out)
+{
+    switch (e->kind) {
+    case GROUP_FX_PERSIST:
+        out->key = group_key(a, group_id(g));
+        out->value = group_record(a, g);
+        return 1;
+    case GROUP_FX_DELETE:
+        return delete_puts(a, g, out);
+    case GROUP_FX_PUT_OFFSET:
+        out->key = offset_key(a, group_id(g), e->change.topic,
+            e->change.offset.partition);
+        out->value = offset_record(a, e);
+        return 1;
+    case GROUP_FX_DELETE_OFFSET:
+        out->key = offset_key(a, group_id(g), e->change.topic,
+            e->change.offset.partition);
+        return 1;
+    case GROUP_FX_JOINED:
+    case GROUP_FX_SYNCED:
+    case GROUP_FX_HEARTBEAT:
+    case GROUP_FX_LEFT:
+    case GROUP_FX_COMMITTED:
+    case GROUP_FX_OFFSETS_DELETED:
+    case GROUP_FX_DELETED:
+        break;
+    }
+    return 0;
+}
+
+static void
+link_changes(struct api *a)
+{
+    const struct group_effects *fx = &a->group_fx;
+    size_t n = change_count(fx), at = 0;
+    struct record_put *puts;
+    struct arena arena;
+
+    if (n == 0)
+        return;
+    arena_init(&arena, RECORD_ARENA);
+    puts = record_list(&arena, n, sizeof *puts);
+    for (size_t i = 0; i < fx->count; i++)
+        at += change_puts(&arena, fx->group, &fx->list[i], &puts[at]);
+    assert(at == n);
+    api_put_records(a, puts, n);
+    arena_release(&arena);
+    groups_mark(&a->groups, fx->group, seq_open_epoch(a->seq));
+}
+
+/* ---- answers ---- */
+
+static bool
+joined_members(struct request *r, const struct group_joined *in,
+    struct join_group_response *out)
+{
+    out->members.v = wire_new(&join_group_response_member_type, &r->arena,
+        in->member_count);
+    if (out->members.v == NULL)
+        return false;
+    out->members.n = (int32_t)in->member_count;
+    for (size_t i = 0; i < in->member_count; i++) {
+        out->members.v[i].member_id = in->members[i].member_id;
+        out->members.v[i].group_instance_id = in->members[i].instance_id;
+        out->members.v[i].metadata = in->members[i].metadata;
+    }
+    return true;
+}
+
+static void
+reply_joined(struct request *r, const struct group_fx *e, uint64_t gate)
+{
+    struct join_group_response *out = request_response(r);
+
+    out->error_code = (int16_t)e->error;
+    out->generation_id = e->joined.generation;
+    out->protocol_type = e->joined.protocol_type;
+    out->protocol_name = e->joined.protocol_name;
+    out->leader = e->joined.leader;
+    out->member_id = e->joined.member_id;
+    out->skip_assignment = e->joined.skip_assignment;
+    if (joined_members(r, &e->joined, out))
+        request_reply(r, gate, out);
+    else
+        request_close(r, "the group has too many members to list");
+}
+
+static void
+reply_synced(struct request *r, const struct group_fx *e, uint64_t gate)
+{
+    struct sync_group_response *out = request_response(r);
+
+    out->error_code = (int16_t)e->error;
+    out->protocol_type = e->synced.protocol_type;
+    out->protocol_name = e->synced.protocol_name;
+    out->assignment = e->synced.assignment;
+    request_reply(r, gate, out);
+}
+
+static void
+reply_heartbeat(struct request *r, const struct group_fx *e, uint64_t gate)
+{
+    struct heartbeat_response *out = request_response(r);
+
+    out->error_code = (int16_t)e->error;
+    request_reply(r, gate, out);
+}
+
+static void
+reply_left(struct request *r, const struct group_fx *e, uint64_t gate)
+{
+    const struct leave_group_request *body = r->body;
+    struct leave_group_response *out = request_response(r);
+    size_t n = e->each.errors == NULL ? 0 : wire_count(body->members.n);
+
+    out->error_code = (int16_t)e->error;
+    out->members.v = wire_new(&leave_group_response_member_type, &r->arena,
+        n);
+    if (out->members.v == NULL) {
+        request_close(r, "the request names too many members");
+        return;
+    }
+    assert(n == 0 || n == e->each.count);
+    out->members.n = (int32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        out->members.v[i].member_id = body->members.v[i].member_id;
+        out->members.v[i].group_instance_id
+            = body->members.v[i].group_instance_id;
+        out->members.v[i].error_code = (int16_t)e->each.errors[i];
+    }
+    request_reply(r, gate, out);
+}
+
+static void
+group_answer(const struct group_fx *e, uint64_t gate)
+{
+    struct request *r = e->token;
+
+    switch (e->kind) {
+    case GROUP_FX_JOINED:
+        reply_joined(r, e, gate);
+        break;
+    case GROUP_FX_SYNCED:
+        reply_synced(r, e, gate);
+        break;
+    case GROUP_FX_HEARTBEAT:
+        reply_heartbeat(r, e, gate);
+        break;
+    case GROUP_FX_LEFT:
+        reply_left(r, e, gate);
+        break;
+    case GROUP_FX_COMMITTED:
+        offsets_committed(r, e);
+        break;
+    case GROUP_FX_DELETED:
+        /* One of many: the request goes on, see handle_delete_groups(). */
+        ((struct delete_groups_response_group *)r->priv)->error_code
+            = (int16_t)e->error;
+        break;
+    case GROUP_FX_PERSIST:
+    case GROUP_FX_DELETE:
+    case GROUP_FX_PUT_OFFSET:
+    case GROUP_FX_DELETE_OFFSET:
+    case GROUP_FX_OFFSETS_DELETED:
+        break;
+    }
+}
+
+/* The changes, then the answers; perhaps of others who waited. */
+static void
+group_apply(struct api *a)
+{
+    const struct group_effects *fx = &a->group_fx;
+    uint64_t gate;
+
+    link_changes(a);
+    gate = groups_gate(&a->groups, fx->group);
+    for (size_t i = 0; i < fx->count; i++) {
+        struct request *r = fx->list[i].token;
+
+        if (r == NULL)
+            continue;
+        check_obj(r, REQUEST_MAGIC);
+        r->cancel = NULL;
+        group_answer(&fx->list[i], gate);
+    }
+}
+
+static void
+group_step(struct api *a, const struct group_event *ev)
+{
+    group_effects_clear(&a->group_fx);
+    groups_step(&a->groups, ev, api_clock(a), &a->group_fx);
+    group_apply(a);
+}
+
+void
+group_refuse(struct request *r, enum group_fx_kind kind, enum kerr error)
+{
+    struct group_fx e = {.kind = kind, .token = r, .error = error};
+
+    if (kind == GROUP_FX_JOINED) {
+        e.joined.generation = -1;
+        e.joined.leader = span_str("");
+        e.joined.member_id
+            = ((const struct join_group_request *)r->body)->member_id;
+    } else if (kind == GROUP_FX_SYNCED) {
+        e.synced.assignment = span_str("");
+    }
+    group_answer(&e, 0);
+}
+
+void
+group_request(struct request *r, const struct group_event *ev, size_t bytes)
+{
+    struct api *a = r->api;
+    struct room room = {0};
+
+    if (bytes > 0 && !room_take(a, bytes, false, &room)) {
+        r->cancel = NULL;
+        request_starve(r);
+        return;
+    }
+    group_step(a, ev);
+    room_give(a, &room);
+}
+
+/* ---- the room that a step may need ---- */
+
+static size_t
+image_cost(const struct group_image *im)
+{
+    size_t cost = RECORD_COST + im->group_id.len + im->protocol_type.len
+        + im->protocol_name.len + im->leader_id.len;
+
+    for (size_t i = 0; i < im->member_count; i++) {
+        const struct group_image_member *m = &im->members[i];
+
+        cost += MEMBER_COST + m->member_id.len + m->instance_id.len
+            + m->client_id.len + m->client_host.len + m->assignment.len;
+        for (size_t k = 0; k < m->protocol_count; k++)
+            cost += PROTOCOL_COST + m->protocols[k].name.len
+                + m->protocols[k].metadata.len;
+    }
+    return cost;
+}
+
+/* No record of the group takes more after this request, whose own bytes may
+ * all come in. */
+static size_t
+group_cost(struct request *r, struct span id)
+{
+    struct api *a = r->api;
+    const struct group *g = groups_get(&a->groups, id);
+    struct arena_mark mark = arena_mark(&r->arena);
+    size_t most = 2 * (size_t)a->opts.groups.group_bytes_max + 64 * KIB;
+    size_t cost = RECORD_COST + 4 * GROUP_NAME_MAX + 2 * r->frame_len;
+    struct group_image im;
+
+    if (g != NULL && group_image(g, &r->arena, &im) < 0)
+        cost = most;
+    else if (g != NULL)
+        cost += image_cost(&im);
+    arena_rewind(&r->arena, mark);
+    if (cost > most)
+        cost = most;
+    if (cost > a->group_care.record_most)
+        a->group_care.record_most = cost;
+    return cost;
+}
+
+/* ---- JoinGroup, SyncGroup, Heartbeat, LeaveGroup ---- */
+
+/* The session of a request that waits has ended. */
+static void
+waiter_gone(struct request *r)
+{
+    struct group_event ev = {.kind = GROUP_EV_TOKEN_GONE, .token = r,
+        .group_id = *(const struct span *)r->priv};
+
+    group_step(r->api, &ev);
+}
+
+static void
+group_wait(struct request *r, struct span *id)
+{
+    r->cancel = waiter_gone;
+    r->priv = id;
+}
+
+static bool
+has_nul(struct span s)
+{
+    return s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL;
+}
+
+/* What a record must give back whole can not hold a NUL. */
+static bool
+join_readable(const struct join_group_request *body)
+{
+    for (size_t i = 0; i < wire_count(body->protocols.n); i++)
+        if (has_nul(body->protocols.v[i].name))
+            return false;
+    return !has_nul(body->group_instance_id) && !has_nul(body->protocol_type);
+}
+
+/* As Kafka shows it: "/127.0.0.1". */
+static struct span
+client_host(struct request *r)
+{
+    const char *peer = conn_peer(r->session->conn);
+    const char *colon = strrchr(peer, ':');
+    size_t len = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
+
+    return request_text(r, "/%.*s", (int)len, peer);
+}
+
+static struct span
+client_id(const struct request *r)
+{
+    struct span id = r->header.client_id;
+    const uint8_t *nul = id.len == 0 ? NULL : memchr(id.ptr, '\0', id.len);
+
+    if (id.ptr == NULL)
+        return span_str("");
+    return nul == NULL ? id : span_of(id.ptr, (size_t)(nul - id.ptr));
+}
+
+void
+handle_join_group(struct request *r)
+{
+    struct join_group_request *body = r->body;
+    size_t n = wire_count(body->protocols.n);
+    struct group_protocol *protocols = request_alloc(r, n, sizeof *protocols);
+    struct group_event ev = {.kind = GROUP_EV_JOIN, .token = r,
+        .group_id = body->group_id};
+
+    if (protocols == NULL) {
+        request_close(r, "the request has too many protocols");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        protocols[i] = (struct group_protocol){body->protocols.v[i].name,
+            body->protocols.v[i].metadata};
+    ev.join = (struct group_join){.member_id = body->member_id,
+        .instance_id = body->group_instance_id,
+        .client_id = client_id(r),
+        .client_host = client_host(r),
+        .session_timeout_ms = body->session_timeout_ms,
+        .rebalance_timeout_ms = body->rebalance_timeout_ms,
+        .protocol_type = body->protocol_type,
+        .protocols = protocols,
+        .protocol_count = n,
+        .member_id_required = r->header.api_version >= 4,
+        .skip_assignment = r->header.api_version >= 9};
+    if (!join_readable(body)) {
+        group_refuse(r, GROUP_FX_JOINED, KERR_INVALID_REQUEST);
+    } else if (seq_readonly(r->api->seq, NULL)) {
+        group_refuse(r, GROUP_FX_JOINED, KERR_COORDINATOR_NOT_AVAILABLE);
+    } else {
+        group_wait(r, &body->group_id);
+        group_request(r, &ev, group_cost(r, body->group_id));
+    }
+}
+
+/* Only the sync of a leader, before the group is stable, is persisted; but
+ * whoever waits for it could wait for long. */
+static bool
+sync_persists(const struct request *r, struct span id)
+{
+    const struct group *g = groups_get(&r->api->groups, id);
+
+    return g != NULL && group_state(g) != GROUP_STABLE;
+}
+
+void
+handle_sync_group(struct request *r)
+{
+    struct sync_group_request *body = r->body;
+    size_t n = wire_count(body->assignments.n);
+    struct group_assignment *list = request_alloc(r, n, sizeof *list);
+    bool persists = sync_persists(r, body->group_id);
+    struct group_event ev = {.kind = GROUP_EV_SYNC, .token = r,
+        .group_id = body->group_id};
+
+    if (list == NULL) {
+        request_close(r, "the request has too many assignments");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct group_assignment){body->assignments.v[i].member_id,
+            body->assignments.v[i].assignment};
+    ev.sync = (struct group_sync){.member_id = body->member_id,
+        .instance_id = body->group_instance_id,
+        .generation = body->generation_id,
+        .protocol_type = body->protocol_type,
+        .protocol_name = body->protocol_name,
+        .assignments = list,
+        .assignment_count = n};
+    if (persists && seq_readonly(r->api->seq, NULL)) {
+        group_refuse(r, GROUP_FX_SYNCED, KERR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
+    group_wait(r, &body->group_id);
+    group_request(r, &ev, persists ? group_cost(r, body->group_id) : 0);
+}
+
+void
+handle_heartbeat(struct request *r)
+{
+    const struct heartbeat_request *body = r->body;
+    struct group_event ev = {.kind = GROUP_EV_HEARTBEAT, .token = r,
+        .group_id = body->group_id,
+        .heartbeat = {.member_id = body->member_id,
+            .instance_id = body->group_instance_id,
+            .generation = body->generation_id}};
+
+    group_request(r, &ev, 0);
+}
+
+void
+handle_leave_group(struct request *r)
+{
+    const struct leave_group_request *body = r->body;
+    bool single = r->header.api_version < 3;
+    size_t n = single ? 1 : wire_count(body->members.n);
+    struct group_leaver *list = request_alloc(r, n, sizeof *list);
+    struct group_event ev = {.kind = GROUP_EV_LEAVE, .token = r,
+        .group_id = body->group_id};
+
+    if (list == NULL) {
+        request_close(r, "the request names too many members");
+        return;
+    }
+    for (size_t i = 0; i < n && !single; i++)
+        list[i] = (struct group_leaver){body->members.v[i].member_id,
+            body->members.v[i].group_instance_id};
+    if (single)
+        list[0].member_id = body->member_id;
+    ev.leave = (struct group_leave){.leavers = list, .count = n,
+        .single = single};
+    if (seq_readonly(r->api->seq, NULL))
+        group_refuse(r, GROUP_FX_LEFT, KERR_COORDINATOR_NOT_AVAILABLE);
+    else
+        group_request(r, &ev, group_cost(r, body->group_id));
+}
+
+/* ---- DescribeGroups, ListGroups ---- */
+
+static bool
+describe_members(struct request *r, const struct group_image *im,
+    struct describe_groups_response_group *out)
+{
+    bool stable = im->state == GROUP_STABLE;
+
+    out->members.v = wire_new(&describe_groups_response_member_type,
+        &r->arena, im->member_count);
+    if (out->members.v == NULL)
+        return false;
+    out->members.n = (int32_t)im->member_count;
+    for (size_t i = 0; i < im->member_count; i++) {
+        const struct group_image_member *m = &im->members[i];
+        struct describe_groups_response_member *to = &out->members.v[i];
+
+        to->member_id = m->member_id;
+        to->group_instance_id = m->instance_id;
+        to->client_id = m->client_id;
+        to->client_host = m->client_host;
+        to->member_metadata = stable ? group_image_metadata(im, m)
+                                     : span_str("");
+        to->member_assignment = stable ? m->assignment : span_str("");
+    }
+    return true;
+}
+
+static bool
+describe_group(struct request *r, struct span id,
+    struct describe_groups_response_group *out)
+{
+    const struct describe_groups_request *body = r->body;
+    const struct group *g = groups_get(&r->api->groups, id);
+    struct group_image im;
+
+    out->group_id = id;
+    out->group_state = span_str(group_state_name(GROUP_DEAD));
+    if (g == NULL) {
+        /* Older clients take a dead group for one that is not there. */
+        if (r->header.api_version >= 6) {
+            out->error_code = KERR_GROUP_ID_NOT_FOUND;
+            out->error_message = request_text(r, "Group %.*s not found.",
+                (int)(id.len < 256 ? id.len : 256), (const char *)id.ptr);
+        }
+        return true;
+    }
+    if (group_image(g, &r->arena, &im) < 0)
+        return false;
+    out->group_state = span_str(group_state_name(im.state));
+    out->protocol_type = im.protocol_type;
+    if (im.state == GROUP_STABLE)
+        out->protocol_data = im.protocol_name;
+    if (body->include_authorized_operations)
+        out->authorized_operations = ALL_OPERATIONS;
+    return describe_members(r, &im, out);
+}
+
+void
+handle_describe_groups(struct request *r)
+{
+    const struct describe_groups_request *body = r->body;
+    struct describe_groups_response *out = request_response(r);
+    size_t n = wire_count(body->groups.n);
+
+    out->groups.v = wire_new(&describe_groups_response_group_type, &r->arena,
+        n);
+    for (size_t i = 0; i < n && out->groups.v != NULL; i++) {
+        if (!describe_group(r, body->groups.v[i], &out->groups.v[i]))
+            out->groups.v = NULL;
+    }
+    if (out->groups.v == NULL) {
+        request_close(r, "the request names too many groups");
+        return;
+    }
+    out->groups.n = (int32_t)n;
+    request_reply(r, seq_gate(r->api->seq), out);
+}
+
+void
+handle_list_groups(struct request *r)
+{
+    const struct list_groups_request *body = r->body;
+    struct list_groups_response *out = request_response(r);
+    struct groups *gs = &r->api->groups;
+    const struct group *g;
+
+    out->groups.v = wire_new(&list_groups_response_group_type, &r->arena,
+        groups_count(gs));
+    if (out->groups.v == NULL) {
+        request_close(r, "there are too many groups to list");
+        return;
+    }
+    for (size_t i = 0; (g = groups_next(gs, &i)) != NULL;) {
+        struct list_groups_response_group *to = &out->groups.v[out->groups.n];
+
+        if (!group_listed(g, body->states_filter.v,
+                wire_count(body->states_filter.n), body->types_filter.v,
+                wire_count(body->types_filter.n)))
+            continue;
+        to->group_id = group_id(g);
+        to->protocol_type = group_protocol_type(g);
+        to->group_state = span_str(group_state_name(group_state(g)));
+        to->group_type = span_str("classic");
+        out->groups.n++;
+    }
+    request_reply(r, seq_gate(r->api->seq), out);
+}
+
+/* ---- DeleteGroups ---- */
+
+/* What the deletion of a group links: a key for it and for each offset. */
+static size_t
+delete_cost(const struct api *a, struct span id)
+{
+    const struct group *g = groups_get(&a->groups, id);
+    struct group_offsets_iter it = {0};
+    size_t cost = RECORD_COST + id.len;
+
+    while (g != NULL && group_offsets_next(g, &it) != NULL)
+        cost += GROUP_OFFSET_COST + id.len + it.topic_name.len;
+    return cost;
+}
+
+/* Groups that do not fit one effect beside those before them must come
+ * again: clients retry this error. */
+static size_t
+delete_plan(struct request *r, struct delete_groups_response *out)
+{
+    const struct delete_groups_request *body = r->body;
+    size_t total = 0;
+
+    for (size_t i = 0; i < wire_count(body->groups_names.n); i++) {
+        size_t cost = delete_cost(r->api, body->groups_names.v[i]);
+
+        out->results.v[i].group_id = body->groups_names.v[i];
+        if (seq_readonly(r->api->seq, NULL)
+            || total + cost > seq_effect_max(r->api->seq))
+            out->results.v[i].error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+        else
+            total += cost;
+    }
+    return total;
+}
+
+void
+handle_delete_groups(struct request *r)
+{
+    const struct delete_groups_request *body = r->body;
+    struct delete_groups_response *out = request_response(r);
+    size_t n = wire_count(body->groups_names.n), cost;
+    struct room room = {0};
+
+    out->results.v = wire_new(&delete_groups_response_group_type, &r->arena,
+        n);
+    if (out->results.v == NULL) {
+        request_close(r, "the request names too many groups");
+        return;
+    }
+    out->results.n = (int32_t)n;
+    cost = delete_plan(r, out);
+    if (cost > 0 && !room_take(r->api, cost, false, &room)) {
+        request_starve(r);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct group_event ev = {.kind = GROUP_EV_DELETE, .token = r,
+            .group_id = body->groups_names.v[i]};
+
+        r->priv = &out->results.v[i];
+        if (out->results.v[i].error_code == KERR_NONE)
+            group_step(r->api, &ev);
+    }
+    room_give(r->api, &room);
+    request_reply(r, seq_gate(r->api->seq), out);
+}
+
+/* ---- time ---- */
+
+/* Timers that are due, as far as there is room. */
+static bool
+groups_fire(struct api *a, int64_t now)
+{
+    size_t most = a->group_care.record_most;
+    bool fired = true;
+
+    while (fired && groups_deadline(&a->groups) <= now) {
+        struct room room;
+
+        if (!room_take(a, most, most <= TICK_SYSTEM_MAX, &room))
+            return false;
+        group_effects_clear(&a->group_fx);
+        fired = groups_tick(&a->groups, now, &a->group_fx);
+        if (fired && change_count(&a->group_fx) > 0)
+            room.system = 0;     /* used: not to be given back */
+        if (fired)
+            group_apply(a);
+        room_give(a, &room);
+    }
+    return true;
+}
+
+/* How much an EXPIRE of the group may link; 0: it need not be sent. */
+static size_t
+expire_cost(const struct api *a, const struct group *g, int64_t now)
+{
+    struct group_offsets_iter it = {0};
+    const struct group_offset *o;
+    size_t offsets = 0, cost = 0;
+
+    while ((o = group_offsets_next(g, &it)) != NULL
+        && cost < GROUP_COMMIT_MAX * 512ul) {
+        offsets++;
+        /* In an empty group the retention may have begun earlier. */
+        if ((o->expire_ms >= 0 ? now >= o->expire_ms
+                               : now - o->commit_ms
+                    >= a->opts.groups.offset_retention_ms)
+            || group_state(g) == GROUP_EMPTY)
+            cost += GROUP_OFFSET_COST + group_id(g).len + it.topic_name.len;
+    }
+    if (offsets == 0 && group_state(g) != GROUP_EMPTY)
+        return 0;
+    return offsets > 0 && cost == 0 ? 0 : cost + RECORD_COST + GROUP_NAME_MAX;
+}
+
+static bool
+group_sweep(struct api *a, const struct group *g, int64_t now)
+{
+    struct group_event ev = {.kind = GROUP_EV_EXPIRE,
+        .group_id = group_id(g)};
+    size_t cost = expire_cost(a, g, now);
+    struct room room;
+
+    if (cost == 0)
+        return true;
+    if (!room_take(a, cost, false, &room))
+        return false;
+    group_step(a, &ev);
+    room_give(a, &room);
+    return true;
+}
+
+/* Retention of offsets: some groups a second. */
+static void
+groups_sweep(struct api *a, int64_t now)
+{
+    if (now < a->group_care.sweep_ms)
+        return;
+    a->group_care.sweep_ms = now + 1000;
+    for (int i = 0; i < SWEEP_GROUPS; i++) {
+        const struct group *g = groups_next(&a->groups,
+            &a->group_care.sweep);
+
+        if (g == NULL) {
+            a->group_care.sweep = 0;
+            a->group_care.sweep_ms = now + SWEEP_MS;
+            return;
+        }
+        if (!group_sweep(a, g, now))
+            return;
+    }
+}
+
+/* ---- start ---- */
+
+struct offset_name {
+    struct span group, topic;
+    int32_t partition;
+};
+
+static bool
+offset_key_parse(struct span key, struct offset_name *out)
+{
+    const uint8_t *nul;
+    size_t len;
+
+    if (key.len < 7 || key.ptr[key.len - 5] != '\0')
+        return false;
+    out->partition = (int32_t)get_be32(key.ptr + key.len - 4);
+    len = key.len - 5;
+    nul = memrchr(key.ptr, '\0', len);
+    if (nul == NULL)
+        return false;
+    out->group = span_of(key.ptr, (size_t)(nul - key.ptr));
+    out->topic = span_of(nul + 1, len - out->group.len - 1);
+    return true;
+}
+
+/* The topic was deleted, perhaps made anew since. */
+static bool
+offset_orphaned(const struct api *a, const struct offset_name *name,
+    const struct uuid *id)
+{
+    const struct topic *t = topics_by_id(&a->topics, id);
+
+    return t == NULL || !span_eq(span_str(t->name), name->topic)
+        || topic_partition(t, name->partition) == NULL;
+}
+
+static void
+orphan_keep(struct api *a, struct span key)
+{
+    struct buf *b = &a->group_care.orphans;
+
+    buf_put_be32(b, (uint32_t)key.len);
+    buf_put_span(b, key);
+}
+
+static int
+load_offset(void *arg, struct span key, struct span value, struct err *err)
+{
+    struct api *a = arg;
+    Store__Offset *m = store__offset__unpack(NULL, value.len, value.ptr);
+    struct offset_name name;
+    struct group_offset o;
+    struct uuid id;
+    int rc = 0;
+
+    if (m == NULL || m->topic_id.len != 16
+        || !offset_key_parse(key, &name)) {
+        store__offset__free_unpacked(m, NULL);
+        return err_set(err, ERR_DAMAGE, "the record of an offset is no "
+            "message");
+    }
+    memcpy(id.bytes, m->topic_id.data, 16);
+    o = (struct group_offset){.partition = name.partition,
+        .leader_epoch = m->leader_epoch,
+        .offset = m->offset,
+        .commit_ms = m->commit_ms,
+        .expire_ms = -1,
+        .metadata = span_str(m->metadata)};
+    if (offset_orphaned(a, &name, &id))
+        orphan_keep(a, key);
+    else
+        rc = groups_restore_offset(&a->groups, name.group, name.topic, &id,
+            &o, api_clock(a), err);
+    store__offset__free_unpacked(m, NULL);
+    return rc;
+}
+
+static enum group_state
+record_state(const Store__Group *m)
+{
+    if (m->n_members == 0)
+        return GROUP_EMPTY;
+    if (m->has_protocol)
+        return GROUP_STABLE;
+    return m->protocol[0] != '\0' ? GROUP_COMPLETING : GROUP_PREPARING;
+}
+
+static struct span
+text_or_null(const char *text)
+{
+    return text[0] == '\0' ? SPAN_NULL : span_str(text);
+}
+
+static void
+load_member(struct arena *a, const Store__GroupMember *m,
+    struct group_image_member *out)
+{
+    struct group_protocol *list = record_list(a, m->n_protocols,
+        sizeof *list);
+
+    for (size_t i = 0; i < m->n_protocols; i++)
+        list[i] = (struct group_protocol){span_str(m->protocols[i]->name),
+            span_of(m->protocols[i]->metadata.data,
+                m->protocols[i]->metadata.len)};
+    *out = (struct group_image_member){.member_id = span_str(m->member_id),
+        .instance_id = m->has_instance ? span_str(m->instance_id)
+                                       : SPAN_NULL,
+        .client_id = span_str(m->client_id),
+        .client_host = span_str(m->client_host),
+        .session_timeout_ms = m->session_timeout_ms,
+        .rebalance_timeout_ms = m->rebalance_timeout_ms,
+        .protocols = list,
+        .protocol_count = m->n_protocols,
+        .assignment = span_of(m->assignment.data, m->assignment.len)};
+}
+
+static int
+load_group(void *arg, struct span key, struct span value, struct err *err)
+{
+    struct api *a = arg;
+    Store__Group *m = store__group__unpack(NULL, value.len, value.ptr);
+    struct group_image_member *members;
+    struct group_image im;
+    struct arena arena;
+    int rc;
+
+    if (m == NULL)
+        return err_set(err, ERR_DAMAGE, "the record of a group is no "
+            "message");
+    arena_init(&arena, RECORD_ARENA);
+    members = record_list(&arena, m->n_members, sizeof *members);
+    for (size_t i = 0; i < m->n_members; i++)
+        load_member(&arena, m->members[i], &members[i]);
+    im = (struct group_image){.group_id = key,
+        .state = record_state(m),
+        .generation = m->generation,
+        .state_since_ms = m->changed_ms,
+        .protocol_type = text_or_null(m->protocol_type),
+        .protocol_name = m->has_protocol ? span_str(m->protocol)
+                                         : text_or_null(m->protocol),
+        .leader_id = text_or_null(m->leader),
+        .members = members,
+        .member_count = m->n_members};
+    if (image_cost(&im) > a->group_care.record_most)
+        a->group_care.record_most = image_cost(&im);
+    rc = groups_restore(&a->groups, &im, api_clock(a), err);
+    arena_release(&arena);
+    store__group__free_unpacked(m, NULL);
+    return rc;
+}
+
+int
+api_load_groups(struct api *a, struct err *err)
+{
+    buf_init(&a->group_care.orphans, ORPHANS_MAX);
+    a->group_care.record_most = RECORD_COST + 4 * GROUP_NAME_MAX;
+    if (seq_records(a->seq, META_GROUP, load_group, a, err) != 0)
+        return -1;
+    return seq_records(a->seq, META_OFFSET, load_offset, a, err);
+}
+
+/* Deletes an orphan's record, unless its topic was made again and an offset
+ * has taken its place. false: no room. */
+static bool
+orphan_drop(struct api *a, struct span key)
+{
+    uint8_t kind = META_OFFSET;
+    struct record_put put = {0};
+    struct offset_name name;
+    const struct group *g;
+    struct room room;
+    struct arena arena;
+
+    if (!offset_key_parse(key, &name))
+        return true;
+    g = groups_get(&a->groups, name.group);
+    if (g != NULL && group_offset(g, name.topic, NULL, name.partition) != NULL)
+        return true;
+    if (!room_take(a, GROUP_OFFSET_COST + key.len, false, &room))
+        return false;
+    arena_init(&arena, RECORD_ARENA);
+    put.key = offset_key(&arena, name.group, name.topic, name.partition);
+    assert(put.key.len == key.len + 1 && put.key.ptr[0] == kind);
+    api_put_records(a, &put, 1);
+    arena_release(&arena);
+    room_give(a, &room);
+    return true;
+}
+
+static void
+orphans_drop(struct api *a)
+{
+    struct buf *b = &a->group_care.orphans;
+    size_t at = 0, count = 0;
+
+    while (at < b->len) {
+        size_t len = get_be32(b->ptr + at);
+
+        if (!orphan_drop(a, span_of(b->ptr + at + 4, len))) {
+            memmove(b->ptr, b->ptr + at, b->len - at);
+            b->len -= at;
+            return;
+        }
+        at += 4 + len;
+        count++;
+    }
+    if (count > 0)
+        diag(INFO, GROUP, "offsets of deleted topics were dropped count=%zu",
+            count);
+    buf_release(b);
+}
+
+int64_t
+groups_due(struct api *a)
+{
+    int64_t now = api_clock(a), due;
+
+    if (seq_readonly(a->seq, NULL))
+        return 1000;
+    if (a->group_care.orphans.len > 0)
+        orphans_drop(a);
+    if (!groups_fire(a, now))
+        return TICK_RETRY_MS;
+    groups_sweep(a, now);
+    due = groups_deadline(&a->groups);
+    return due > now + 1000 ? 1000 : due < now ? 0 : due - now;
+}

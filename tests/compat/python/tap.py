@@ -1,0 +1,60 @@
+"""TAP for the Python clients' suites, and what both need."""
+
+import os
+import sys
+import time
+import traceback
+
+BOOTSTRAP = os.environ["BOOTSTRAP"]
+PREFIX = os.environ["TOPIC"]
+LIMIT = 30.0  # seconds that anything may take
+
+_count = 0
+_failed = 0
+
+
+def name(word):
+    """A topic or group of this run."""
+    return "%s-%s" % (PREFIX, word)
+
+
+def ok(cond, what):
+    global _count, _failed
+    _count += 1
+    if not cond:
+        _failed += 1
+    print("%sok %d - %s" % ("" if cond else "not ", _count, what), flush=True)
+    return bool(cond)
+
+
+def equal(got, want, what):
+    if not ok(got == want, what):
+        print("#   got  %.300r\n#   want %.300r" % (got, want), flush=True)
+
+
+def skip(what, why):
+    global _count
+    _count += 1
+    print("ok %d - %s # SKIP %s" % (_count, what, why), flush=True)
+
+
+def within(cond, limit=LIMIT):
+    """Calls cond() until it is true; whether it became so in time."""
+    end = time.monotonic() + limit
+    while not cond():
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+def run(tests):
+    """Runs the tests in order; one that raises fails and the next goes on."""
+    for test in tests:
+        try:
+            test()
+        except Exception:  # whatever it is, it is this test's failure
+            ok(False, "%s raised" % test.__name__)
+            print("".join("#   %s\n" % line for line in
+                          traceback.format_exc().splitlines()), flush=True)
+    print("1..%d" % _count)
+    sys.exit(1 if _failed else 0)

@@ -1,0 +1,9 @@
+#!/bin/sh
+# librdkafka from C: the program tests/compat/rdkafka of the build.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+program_file=$top_builddir/tests/compat/rdkafka
+[ -x "$program_file" ] ||
+    skip_all "$program_file is not built (librdkafka-dev is not installed?)"
+compat_broker
+program "$program_file"
