@@ -33,27 +33,6 @@ void json_nil(struct json *);
 void json_base64(struct json *, struct span);    /* as a string, RFC 4648 */
 void json_raw(struct json *, struct span);       /* text that is JSON */
 
-/* Earlier names, for files that don't read JSON. */
-#ifndef JANSSON_H
-static inline void
-json_object(struct json *j)
-{
-    json_object_begin(j);
-}
-
-static inline void
-json_array(struct json *j)
-{
-    json_array_begin(j);
-}
-
-static inline void
-json_null(struct json *j)
-{
-    json_nil(j);
-}
-#endif
-
 /* A member in one call: key and value. */
 void json_kv_cstr(struct json *, const char *key, const char *);
 void json_kv_int(struct json *, const char *key, int64_t);

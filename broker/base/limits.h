@@ -39,7 +39,7 @@
 
 /* decompression: at most the smaller of the two */
 #define DECOMPRESSED_MAX (64 * MIB)
-#define DECOMPRESSION_RATIO_MAX 100      /* times; small inputs get 64 KiB */
+#define DECOMPRESSION_RATIO_MAX 100      /* times; small inputs get 1 MiB */
 
 _Static_assert(BATCH_BYTES_MAX < EPOCH_BYTES_MAX / 2, "a batch fits an epoch");
 

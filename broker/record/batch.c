@@ -31,7 +31,7 @@ enum {
     HEADER_MIN = 2,              /* empty key, empty value */
 };
 
-#define RATIO_FREE (64 * KIB)    /* see DECOMPRESSION_RATIO_MAX */
+#define RATIO_FREE (1 * MIB)    /* see DECOMPRESSION_RATIO_MAX */
 
 /* The header. */
 

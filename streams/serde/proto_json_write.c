@@ -261,7 +261,7 @@ write_repeated(const field_desc *f, const char *msg, unsigned flags,
     size_t n = *(const size_t *)(const void *)(msg + f->quantifier_offset);
     const char *array = *(char *const *)(const void *)(msg + f->offset);
 
-    json_array(j);
+    json_array_begin(j);
     for (size_t i = 0; i < n; i++)
         write_value(f, array + i * pb_type_size(f->type), flags, j, depth);
     json_array_end(j);
@@ -276,11 +276,11 @@ write_message(const ProtobufCMessage *msg, unsigned flags, struct json *j,
 
     /* A level may be an object in an array, which counts twice in json.h. */
     if (msg == NULL || depth >= PB_DEPTH_MAX || j->depth + 3 >= JSON_DEPTH) {
-        json_null(j);
+        json_nil(j);
         return;
     }
     m = msg->descriptor;
-    json_object(j);
+    json_object_begin(j);
     for (unsigned i = 0; i < m->n_fields; i++) {
         const field_desc *f = &m->fields[i];
         const char *base = (const char *)msg;

@@ -551,9 +551,9 @@ an_arena_too_small_is_a_limit(void **state)
 static void
 decompressed_size_is_bounded(void **state)
 {
-    assert_int_equal(batch_decompressed_max(0), 64 * KIB);
-    assert_int_equal(batch_decompressed_max(655), 64 * KIB);
-    assert_int_equal(batch_decompressed_max(10000), 1000000);
+    assert_int_equal(batch_decompressed_max(0), 1 * MIB);
+    assert_int_equal(batch_decompressed_max(10485), 1 * MIB);
+    assert_int_equal(batch_decompressed_max(20000), 2000000);
     assert_int_equal(batch_decompressed_max(671088), 67108800);
     assert_int_equal(batch_decompressed_max(671089), 64 * MIB);
     assert_int_equal(batch_decompressed_max(SIZE_MAX), 64 * MIB);
