@@ -323,7 +323,7 @@ without_room_nothing_is_left(void **state)
 }
 
 /* A reader refuses what grows more than a hundredfold (limits.h). */
-static uint8_t same[1 << 20];
+static uint8_t one_byte[1 << 20];
 
 static void
 what_compresses_too_well_stays_plain(void **state)
@@ -334,7 +334,7 @@ what_compresses_too_well_stays_plain(void **state)
     struct buf out;
 
     how.attributes = CODEC_ZSTD | BATCH_TRANSACTIONAL;
-    memset(same, 'x', sizeof same);
+    memset(one_byte, 'x', sizeof one_byte);
     arena_init(&arena, 4 * MIB);
     buf_init(&out, 4 * MIB);
     for (int big = 0; big < 2; big++) {
@@ -343,8 +343,8 @@ what_compresses_too_well_stays_plain(void **state)
         struct record r;
 
         buf_clear(&out);
-        m.key = m.value = span_of(same,
-            big ? sizeof same - 1 : sizeof same / 2 - 100);
+        m.key = m.value = span_of(one_byte,
+            big ? sizeof one_byte - 1 : sizeof one_byte / 2 - 100);
         b = build(&out, &m, 1, &how);
         assert_int_equal(b.attributes & BATCH_CODEC_MASK,
             big ? CODEC_NONE : CODEC_ZSTD);
