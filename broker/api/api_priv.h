@@ -105,7 +105,7 @@ struct api {
     struct waiting_list woken;           /* waiting ones to look at again */
     struct wire_out out;                 /* reused */
     int64_t last_second_ms;
-    bool in_publish;
+    int64_t wall_offset_ms, steady_ms;   /* api_retain() */
     struct api_counter counters[128];
     struct {                             /* groups.c */
         size_t record_most;              /* bytes: no group's is larger */
@@ -155,6 +155,19 @@ void group_refuse(struct request *, enum group_fx_kind, enum kerr);
 enum { GROUP_OFFSET_COST = 160 };        /* bytes, beside names and metadata */
 /* offsets.c */
 void offsets_committed(struct request *, const struct group_fx *);
+
+enum config_source {             /* the numbers of DescribeConfigs */
+    CONFIG_FROM_TOPIC = 1,
+    CONFIG_FROM_BROKER = 4,      /* static: what the process was told */
+    CONFIG_FROM_DEFAULT = 5,
+};
+
+/* Texts of records end at a NUL. */
+static inline bool
+span_has_nul(struct span s)
+{
+    return s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL;
+}
 
 /* A count that came over the wire, where null is none. */
 static inline size_t

@@ -24,6 +24,8 @@
 enum {
     COPY_MAX = 4096,             /* records up to this are copied out */
     RESPONSE_MAX = 64 * 1024 * 1024,
+    CLOCK_JUMP_MS = 3600 * 1000,
+    CLOCK_STEADY_MS = 600 * 1000,
 };
 
 static request_fn *const handlers[128] = {
@@ -251,8 +253,6 @@ api_published(void *arg, uint64_t epoch)
         gated_free(a, g);
     }
     fetch_recheck(a);
-    if (a->net != NULL)
-        net_room(a->net);
 }
 
 /* ---- sessions ---- */
@@ -490,6 +490,28 @@ api_free(struct api *a)
     free(a);
 }
 
+/* Retention goes by the wall clock. A board without one may jump by decades
+ * when it hears the time: after a jump nothing expires until the clock has
+ * been steady for a while. */
+static void
+api_retain(struct api *a, int64_t now)
+{
+    int64_t wall = world_wall_ms(seq_world(a->seq));
+    int64_t drift = wall - now - a->wall_offset_ms;
+
+    if (a->wall_offset_ms == 0 || drift > CLOCK_JUMP_MS
+        || drift < -CLOCK_JUMP_MS) {
+        if (a->wall_offset_ms != 0)
+            diag(WARN, LOG, "the clock jumped by %lld s: retention by time "
+                "waits until it has been steady for ten minutes",
+                (long long)(drift / 1000));
+        a->steady_ms = now + (a->wall_offset_ms == 0 ? 0 : CLOCK_STEADY_MS);
+    }
+    a->wall_offset_ms = wall - now;
+    if (now >= a->steady_ms)
+        topics_retain(&a->topics, wall);
+}
+
 int64_t
 api_tick(struct api *a)
 {
@@ -504,8 +526,10 @@ api_tick(struct api *a)
     if (now - a->last_second_ms >= 1000) {
         a->last_second_ms = now;
         seq_idle(a->seq);
-        topics_retain(&a->topics, world_wall_ms(seq_world(a->seq)));
+        api_retain(a, now);
     }
+    if (a->net != NULL && seq_has_room(a->seq))
+        net_room(a->net);
     return due < 0 ? 0 : due;
 }
 

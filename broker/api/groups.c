@@ -48,7 +48,7 @@ enum {
     TICK_SYSTEM_MAX = 16 * 1024,
     TICK_RETRY_MS = 10,
     SWEEP_GROUPS = 16,           /* a second */
-    SWEEP_MS = 60 * 1000,        /* from one sweep's end to the next */
+    SWEEP_MS = 10 * 60 * 1000,   /* between sweeps, as Kafka's default */
     ORPHANS_MAX = 16 * 1024 * 1024,
     /* Read, delete, describe: all that there is without access control. */
     ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8,
@@ -520,20 +520,14 @@ group_wait(struct request *r, struct span *id)
     r->priv = id;
 }
 
-static bool
-has_nul(struct span s)
-{
-    return s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL;
-}
-
 /* What a record must give back whole can not hold a NUL. */
 static bool
 join_readable(const struct join_group_request *body)
 {
     for (size_t i = 0; i < wire_count(body->protocols.n); i++)
-        if (has_nul(body->protocols.v[i].name))
+        if (span_has_nul(body->protocols.v[i].name))
             return false;
-    return !has_nul(body->group_instance_id) && !has_nul(body->protocol_type);
+    return !span_has_nul(body->group_instance_id) && !span_has_nul(body->protocol_type);
 }
 
 /* As Kafka shows it: "/127.0.0.1". */
@@ -879,27 +873,45 @@ groups_fire(struct api *a, int64_t now)
     return true;
 }
 
+/* In a group that has emptied the retention may have begun with that, before
+ * a commit. */
+static int64_t
+empty_since(const struct group *g)
+{
+    struct group_image im = {0};
+    struct arena arena;
+    int rc;
+
+    if (group_state(g) != GROUP_EMPTY)
+        return INT64_MAX;
+    arena_init(&arena, 64 * KIB);
+    rc = group_image(g, &arena, &im);
+    assert(rc == 0);
+    arena_release(&arena);
+    return im.state_since_ms;
+}
+
 /* How much an EXPIRE of the group may link; 0: it need not be sent. */
 static size_t
 expire_cost(const struct api *a, const struct group *g, int64_t now)
 {
+    int64_t old = now - a->opts.groups.offset_retention_ms;
+    int64_t since = empty_since(g);
     struct group_offsets_iter it = {0};
     const struct group_offset *o;
-    size_t offsets = 0, cost = 0;
+    size_t offsets = 0, due = 0, each = GROUP_OFFSET_COST + group_id(g).len;
 
-    while ((o = group_offsets_next(g, &it)) != NULL
-        && cost < GROUP_COMMIT_MAX * 512ul) {
+    while ((o = group_offsets_next(g, &it)) != NULL) {
         offsets++;
-        /* In an empty group the retention may have begun earlier. */
-        if ((o->expire_ms >= 0 ? now >= o->expire_ms
-                               : now - o->commit_ms
-                    >= a->opts.groups.offset_retention_ms)
-            || group_state(g) == GROUP_EMPTY)
-            cost += GROUP_OFFSET_COST + group_id(g).len + it.topic_name.len;
+        if (o->expire_ms >= 0 ? now >= o->expire_ms
+                              : o->commit_ms <= old || since <= old)
+            due++;
     }
-    if (offsets == 0 && group_state(g) != GROUP_EMPTY)
-        return 0;
-    return offsets > 0 && cost == 0 ? 0 : cost + RECORD_COST + GROUP_NAME_MAX;
+    if (offsets == 0 && since != INT64_MAX)
+        return RECORD_COST + group_id(g).len;    /* the group itself */
+    if (due > GROUP_COMMIT_MAX)
+        due = GROUP_COMMIT_MAX;
+    return due == 0 ? 0 : RECORD_COST + due * (each + TOPIC_NAME_MAX);
 }
 
 static bool
@@ -1096,6 +1108,7 @@ api_load_groups(struct api *a, struct err *err)
 {
     buf_init(&a->group_care.orphans, ORPHANS_MAX);
     a->group_care.record_most = RECORD_COST + 4 * GROUP_NAME_MAX;
+    a->group_care.sweep_ms = api_clock(a) + SWEEP_MS;
     if (seq_records(a->seq, META_GROUP, load_group, a, err) != 0)
         return -1;
     return seq_records(a->seq, META_OFFSET, load_offset, a, err);

@@ -284,6 +284,53 @@ datadir_open(struct datadir **out, struct world *w, const char *path,
     return 0;
 }
 
+/* Without the lock's file nobody can hold it. */
+static int
+datadir_lock_shared(struct datadir *f, struct err *err)
+{
+    char path[DATADIR_PATH];
+
+    f->lock_fd = open(datadir_sub(f, "lock", path), O_RDONLY | O_CLOEXEC);
+    if (f->lock_fd < 0 && errno == ENOENT)
+        return 0;
+    if (f->lock_fd < 0)
+        return err_set(err, errno, "open %s", path);
+    if (flock(f->lock_fd, LOCK_SH | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return err_set(err, EBUSY, "another process uses %s: stop the server "
+            "first", f->path);
+    return err_set(err, errno, "lock %s", path);
+}
+
+int
+datadir_open_readonly(struct datadir **out, struct world *w, const char *path,
+    struct err *identity, struct err *err)
+{
+    struct datadir *f;
+    struct stat st;
+
+    *identity = (struct err){0};
+    if (stat(path, &st) < 0)
+        return err_set(err, errno, "open the data folder %s", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, ENOTDIR, "open the data folder %s", path);
+    f = xcalloc(1, sizeof *f);
+    f->world = w;
+    f->path = xstrdup(path);
+    f->lock_fd = -1;
+    if (datadir_lock_shared(f, err) < 0) {
+        datadir_close(f);
+        return -1;
+    }
+    if (datadir_identify(f, false, false, identity) < 0) {
+        f->cluster_id = (struct uuid){{0}};
+        f->data_id = (struct uuid){{0}};
+    }
+    *out = f;
+    return 0;
+}
+
 void
 datadir_close(struct datadir *f)
 {

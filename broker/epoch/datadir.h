@@ -33,6 +33,12 @@ struct datadir {
 int datadir_open(struct datadir **, struct world *, const char *path,
     bool create, bool sync, struct err *);
 int datadir_made(struct datadir *, bool sync, struct err *);
+/* To look at it: nothing is made or written. The lock is shared with others
+ * who only look; EBUSY while somebody works on the folder. What is wrong
+ * with its identity goes to *identity (code 0: nothing), the ids are zero
+ * then. */
+int datadir_open_readonly(struct datadir **, struct world *, const char *path,
+    struct err *identity, struct err *err);
 void datadir_close(struct datadir *);              /* NULL allowed */
 
 /* path/name in a caller's buffer. */

@@ -47,6 +47,12 @@ frame_seal(uint8_t *frame, const struct frame_header *h, uint32_t *check)
     put_le32(frame + AT_CHECK, *check);
 }
 
+void
+frame_reseal(uint8_t *frame, uint32_t manifest_length)
+{
+    put_le32(frame + AT_CHECK, frame_sum(frame, manifest_length));
+}
+
 enum frame_status
 frame_open(struct span in, struct frame_header *h)
 {

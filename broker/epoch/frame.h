@@ -44,6 +44,9 @@ enum frame_status {
 void frame_seal(uint8_t *frame, const struct frame_header *,
     uint32_t *check);
 
+/* Sums a header again that was changed by hand: for tests and tools. */
+void frame_reseal(uint8_t *frame, uint32_t manifest_length);
+
 /* Decodes and proves the header and the manifest, not the payload. `in` need
  * hold no more than those; with less FRAME_SHORT and h->length is set if the
  * magic is right. */

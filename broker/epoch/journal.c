@@ -23,9 +23,11 @@
  * The end and damage are told apart so: reading stops at the first place
  * that holds no valid next frame. Then all blocks behind it in that file, and
  * the first block of each other file, are looked at. A header there that
- * proves itself, with a later epoch, of an incarnation that we have read, can
+ * proves itself, with a later epoch, of an incarnation that we know, can
  * only have been written after the missing frame was committed: that frame
- * is damaged, and we refuse (exit 7) rather than lose it silently.
+ * is damaged, and we refuse (exit 7) rather than lose it silently. Known are
+ * those that LMDB has from their start and those read. They are random: so
+ * no record of a client can pass for a frame and keep us from starting.
  *
  * The last valid frame is written once more before it is trusted: after a
  * failed flush the page cache may hold bytes that the disk does not.
@@ -78,6 +80,8 @@ struct journal {
     uint64_t known[INCARNATIONS_MAX];
     size_t known_count;
     bool ready;
+    uint32_t walked_file;        /* its number */
+    uint64_t walked_pos;
 };
 
 static uint64_t
@@ -230,8 +234,11 @@ journal_open_file(struct journal *j, const char *name, struct err *err)
     file_path(path, sizeof path, j->dir, number);
     f = xcalloc(1, sizeof *f);
     f->number = number;
-    if (file_open(j->world, path, j->opts.durability, f) < 0
-        || fstat(f->fd, &st) < 0) {
+    if (j->opts.readonly)
+        f->fd = j->world->ops->open(j->world, path, O_RDONLY, 0);
+    else
+        file_open(j->world, path, j->opts.durability, f);
+    if (f->fd < 0 || fstat(f->fd, &st) < 0) {
         err_set(err, errno, "open %s", path);
         free(f);
         return -1;
@@ -547,6 +554,20 @@ walk_start(struct walk *k, struct journal *j,
         from->file, (unsigned long long)from->epoch);
 }
 
+static void
+walk_tell(const struct walk *k)
+{
+    k->j->walked_file = k->j->files[k->file]->number;
+    k->j->walked_pos = k->pos;
+}
+
+void
+journal_walked(const struct journal *j, uint32_t *file, uint64_t *pos)
+{
+    *file = j->walked_file;
+    *pos = j->walked_pos;
+}
+
 int
 journal_walk(struct journal *j, const struct journal_cursor *from,
     journal_frame_fn *fn, void *arg, struct err *err)
@@ -560,13 +581,22 @@ journal_walk(struct journal *j, const struct journal_cursor *from,
         rc = walk_next(&k, &h, &ok, err);
         if (rc < 0 || !ok)
             break;
+        walk_tell(&k);
         rc = fn(arg, &h, span_of(k.buf, h.length), err);
         walk_advance(&k, &h);
     }
     if (rc == 0)
+        walk_tell(&k);
+    if (rc == 0)
         rc = walk_check_end(&k, false, err);
     free(k.buf);
     return rc;
+}
+
+void
+journal_know(struct journal *j, uint64_t incarnation)
+{
+    incarnation_learn(j, incarnation);
 }
 
 /* Reads the last frame once more and writes the same bytes. */

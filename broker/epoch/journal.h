@@ -20,6 +20,7 @@ struct journal_options {
     uint64_t file_bytes;         /* of each file that is made first */
     unsigned files;              /* how many are made first, at least 2 */
     uint64_t bytes_max;          /* of all, grown under load */
+    bool readonly;               /* for journal_walk() only */
 };
 
 /* Where the frame after the checkpoint begins, if it fits there. */
@@ -44,6 +45,8 @@ int journal_open(struct journal **, struct world *, const char *dir,
     const struct journal_options *, struct err *);
 void journal_close(struct journal *);            /* NULL allowed */
 
+/* An incarnation whose frames are ours; before recovery. */
+void journal_know(struct journal *, uint64_t incarnation);
 /* Reads the frames after `from`, in order, proven, each to fn (nonzero ends
  * with that result), then readies the journal to append. `torn_ok`: a gap
  * is no damage, since nothing was flushed (durability=process after another
@@ -55,6 +58,9 @@ int journal_recover(struct journal *, const struct journal_cursor *from,
 /* As above but reads only, for `check`, `dump` and `salvage`. */
 int journal_walk(struct journal *, const struct journal_cursor *from,
     journal_frame_fn *, void *arg, struct err *);
+/* Where the frame stands that a walk has just given to fn, or where the walk
+ * came to its end: the file's number and the byte in it. */
+void journal_walked(const struct journal *, uint32_t *file, uint64_t *pos);
 
 /* Begins a new incarnation: epoch numbers go on past all that were seen. */
 uint64_t journal_begin(struct journal *, uint64_t incarnation);

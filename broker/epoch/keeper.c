@@ -28,6 +28,7 @@
 #include "base/diag.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "epoch/logrec.h"
 #include "epoch/seq_priv.h"
 #include "proto/store.pb-c.h"
 
@@ -449,46 +450,6 @@ log_key(uint8_t key[21], const struct tail *t)
     put_be32(key + 17, (uint32_t)t->partition);
 }
 
-/* A plog's state as a message, packed into out. */
-static void
-pack_log(const struct plog_state *st, struct buf *out)
-{
-    Store__PartitionLog m = STORE__PARTITION_LOG__INIT;
-    Store__Segment *segs = xcalloc(st->segment_count + 1, sizeof *segs);
-    Store__SegmentName *names = xcalloc(st->doomed_count + 1, sizeof *names);
-
-    m.log_start = st->log_start;
-    m.written = st->written;
-    m.segments = xcalloc(st->segment_count + 1, sizeof *m.segments);
-    m.doomed = xcalloc(st->doomed_count + 1, sizeof *m.doomed);
-    for (; m.n_segments < st->segment_count; m.n_segments++) {
-        const struct plog_segment *g = &st->segments[m.n_segments];
-        Store__Segment *to = &segs[m.n_segments];
-
-        store__segment__init(to);
-        to->base_offset = g->base_offset;
-        to->epoch = g->epoch;
-        to->size = g->size;
-        to->last_offset = g->last_offset;
-        to->max_timestamp = g->max_timestamp;
-        to->first_timestamp = g->first_timestamp;
-        m.segments[m.n_segments] = to;
-    }
-    for (; m.n_doomed < st->doomed_count; m.n_doomed++) {
-        store__segment_name__init(&names[m.n_doomed]);
-        names[m.n_doomed].base_offset = st->doomed[m.n_doomed].base_offset;
-        names[m.n_doomed].epoch = st->doomed[m.n_doomed].epoch;
-        m.doomed[m.n_doomed] = &names[m.n_doomed];
-    }
-    buf_clear(out);
-    store__partition_log__pack(&m,
-        buf_grow(out, store__partition_log__get_packed_size(&m)));
-    free(m.segments);
-    free(m.doomed);
-    free(segs);
-    free(names);
-}
-
 static int
 checkpoint_logs(struct seq *s, struct meta_write *w, struct err *err)
 {
@@ -504,7 +465,7 @@ checkpoint_logs(struct seq *s, struct meta_write *w, struct err *err)
         if (atomic_load(&t->dropped))
             continue;
         plog_state_get(t->plog, &st);
-        pack_log(&st, &packed);
+        logrec_pack(&st, &packed);
         plog_state_release(&st);
         log_key(key, t);
         meta_put(w, META_RECORDS, span_of(key, sizeof key),
@@ -538,30 +499,35 @@ checkpoint_drops(struct seq *s, struct meta_write *w, struct err *err)
     return rc;
 }
 
-static void
-checkpoint_mark(struct seq *s, const struct epoch *e, struct meta_write *w)
+void
+keeper_mark(struct seq *s, const struct journal_cursor *at, int64_t clock_ms,
+    bool clean, struct meta_write *w)
 {
     Store__Checkpoint c = STORE__CHECKPOINT__INIT;
-    uint8_t key = META_CHECKPOINT, out[512];
+    uint8_t key = META_CHECKPOINT, *out;
     char boot[64];
 
     datadir_boot_id(boot);
     c.format = 1;
-    c.epoch = e->number;
-    c.incarnation = e->cursor.incarnation;
-    c.frame_crc = e->cursor.check;
-    c.journal_file = e->cursor.file;
-    c.journal_pos = e->cursor.pos;
-    c.clock_ms = e->clock_ms;
+    c.epoch = at->epoch;
+    c.incarnation = at->incarnation;
+    c.frame_crc = at->check;
+    c.journal_file = at->file;
+    c.journal_pos = at->pos;
+    c.clock_ms = clock_ms;
     c.boot_id = boot;
-    c.clean = e->clean;
+    c.clean = clean;
+    c.durability = s->opts.durability;
     c.cluster_id.data = s->datadir->cluster_id.bytes;
     c.cluster_id.len = 16;
     c.data_id.data = s->datadir->data_id.bytes;
     c.data_id.len = 16;
-    assert(store__checkpoint__get_packed_size(&c) <= sizeof out);
+    c.incarnations = s->incarnations;
+    c.n_incarnations = s->incarnation_count;
+    out = xmalloc(store__checkpoint__get_packed_size(&c));
     meta_put(w, META_RECORDS, span_of(&key, 1),
         span_of(out, store__checkpoint__pack(&c, out)));
+    free(out);
 }
 
 static int
@@ -595,7 +561,8 @@ checkpoint_meta(struct seq *s, const struct epoch *e, struct err *err)
         meta_abort(&w);
         return -1;
     }
-    checkpoint_mark(s, e, &w);
+    assert(e->cursor.epoch == e->number || e->cursor.epoch == s->from.epoch);
+    keeper_mark(s, &e->cursor, e->clock_ms, e->clean, &w);
     return meta_commit(&w, err);
 }
 
@@ -640,6 +607,9 @@ checkpoint(struct seq *s, struct epoch *e, struct err *err)
 {
     int64_t began = world_mono_ns(s->world);
 
+    /* The frames of earlier ones are all before P, which this one wrote. */
+    s->incarnations[0] = s->incarnations[s->incarnation_count - 1];
+    s->incarnation_count = 1;
     if (checkpoint_sync(s, err) < 0 || checkpoint_meta(s, e, err) < 0)
         return -1;
     keeper_free_dirty(s);

@@ -6,10 +6,12 @@ noinst_LIBRARIES += %D%/libepoch.a
     %D%/harden.c \
     %D%/journal.c %D%/journal.h \
     %D%/keeper.c \
+    %D%/logrec.c %D%/logrec.h \
     %D%/meta.c %D%/meta.h \
     %D%/overlay.c %D%/overlay.h \
     %D%/recover.c \
     %D%/seq.c %D%/seq.h %D%/seq_priv.h \
+    %D%/snapshot.c %D%/snapshot.h \
     %D%/state.c %D%/state.h \
     %D%/tail.c %D%/tail.h
 EXTRA_DIST += %D%/README.md

@@ -276,57 +276,109 @@ meta_reader_renew(struct meta_reader *r, struct err *err)
     return 0;
 }
 
+static int
+piece_from_txn(void *arg, const uint8_t key[META_PIECE_KEY],
+    struct span *piece, struct err *err)
+{
+    struct meta_reader *r = arg;
+    union {
+        const uint8_t *from;
+        void *to;
+    } u = {.from = key};
+    MDB_val k = {META_PIECE_KEY, u.to}, d;
+    int rc = mdb_get(r->txn, r->meta->pieces, &k, &d);
+
+    if (rc != 0)
+        return meta_err(err, rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc,
+            "read a piece of a value");
+    *piece = span_of(d.mv_data, d.mv_size);
+    return 0;
+}
+
 /* Joins the pieces of a value behind its first one; extends the CRC. */
 static int
-pieces_read(struct meta_reader *r, enum meta_space space, struct span key,
-    const struct meta_value *v, uint8_t *out, uint32_t *crc, struct err *err)
+pieces_read(enum meta_space space, struct span key,
+    const struct meta_value *v, meta_piece_fn *fn, void *arg, uint8_t *out,
+    uint32_t *crc, struct err *err)
 {
-    uint8_t id[KEY_HASH + 4];
+    uint8_t id[META_PIECE_KEY];
     uint32_t at = PIECE;
 
     hash_key(space, key, id);
     for (uint32_t n = 1; at < v->size; n++) {
-        MDB_val k = {sizeof id, id}, d;
         uint32_t left = v->size - at;
-        int rc;
+        struct span d;
 
         put_be32(id + KEY_HASH, n);
-        rc = mdb_get(r->txn, r->meta->pieces, &k, &d);
-        if (rc != 0)
-            return meta_err(err, rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc,
-                "read a piece of a value");
-        if (d.mv_size != (left < PIECE ? left : PIECE))
+        if (fn(arg, id, &d, err) < 0)
+            return -1;
+        if (d.len != (left < PIECE ? left : PIECE))
             return meta_err(err, MDB_CORRUPTED, "a piece is cut short");
-        memcpy(out + at, d.mv_data, d.mv_size);
-        *crc = crc32c(*crc, d.mv_data, d.mv_size);
-        at += (uint32_t)d.mv_size;
+        memcpy(out + at, d.ptr, d.len);
+        *crc = crc32c(*crc, d.ptr, d.len);
+        at += (uint32_t)d.len;
     }
     return 0;
 }
 
 /* Copies a stored value into the arena, proven. */
 static int
+value_join(enum meta_space space, struct span key, MDB_val d,
+    const struct meta_value *v, meta_piece_fn *fn, void *arg,
+    struct arena *arena, struct span *value, struct err *err)
+{
+    uint8_t *out = arena_alloc(arena, v->size > 0 ? v->size : 1);
+    uint32_t crc;
+
+    if (out == NULL)
+        return err_set(err, ERR_LIMIT, "a value of %u bytes is too large",
+            v->size);
+    crc = value_sum(key, d);
+    memcpy(out, v->first.ptr, v->first.len);
+    if (v->pieces
+        && pieces_read(space, key, v, fn, arg, out, &crc, err) < 0)
+        return -1;
+    if (crc != v->crc)
+        return meta_err(err, MDB_CORRUPTED, "the checksum of a value is wrong");
+    *value = span_of(out, v->size);
+    return 0;
+}
+
+static int
 value_read(struct meta_reader *r, enum meta_space space, struct span key,
     MDB_val d, struct arena *arena, struct span *value, struct err *err)
 {
     struct meta_value v;
-    uint8_t *out;
-    uint32_t crc;
 
     if (value_parse(d, &v) < 0)
         return meta_err(err, MDB_CORRUPTED, "a value without a valid head");
-    out = arena_alloc(arena, v.size > 0 ? v.size : 1);
-    if (out == NULL)
-        return err_set(err, ERR_LIMIT, "a value of %u bytes is too large",
-            v.size);
-    crc = value_sum(key, d);
-    memcpy(out, v.first.ptr, v.first.len);
-    if (v.pieces && pieces_read(r, space, key, &v, out, &crc, err) < 0)
-        return -1;
-    if (crc != v.crc)
-        return meta_err(err, MDB_CORRUPTED, "the checksum of a value is wrong");
-    *value = span_of(out, v.size);
-    return 0;
+    return value_join(space, key, d, &v, piece_from_txn, r, arena, value,
+        err);
+}
+
+int
+meta_unpack(enum meta_space space, struct span stored, struct span data,
+    meta_piece_fn *fn, void *arg, struct arena *arena, struct span *key,
+    struct span *value, struct err *err)
+{
+    union {
+        const uint8_t *from;
+        void *to;
+    } u = {.from = data.ptr};
+    MDB_val d = {data.len, u.to};
+    struct meta_value v;
+    struct meta_key k;
+
+    if (stored.len == 0 || value_parse(d, &v) < 0)
+        return meta_err(err, MDB_CORRUPTED, "a value without a valid head");
+    *key = arena_copy(arena, v.key.ptr != NULL ? v.key : stored);
+    if (key->ptr == NULL)
+        return err_set(err, ERR_LIMIT, "a key is too large");
+    meta_key(&k, space, *key);
+    if (!span_eq(span_of(k.val.mv_data, k.val.mv_size), stored))
+        return meta_err(err, MDB_CORRUPTED, "a value stands under a key that "
+            "is not its own");
+    return value_join(space, *key, d, &v, fn, arg, arena, value, err);
 }
 
 int

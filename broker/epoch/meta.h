@@ -95,6 +95,17 @@ struct span meta_state_key(struct arena *, uint32_t store,
     uint32_t partition, struct span key);
 enum { META_STATE_PREFIX = 8 };
 
+/* The form in which a value is stored, for who reads LMDB's file without
+ * LMDB (check, salvage): the true key and the value, proven and joined, in
+ * the arena. `stored` and `data` are what stands in the file; fn gives one
+ * piece of a large value, valid until the next call. 0 or -1. */
+enum { META_PIECE_KEY = 20 };
+typedef int meta_piece_fn(void *arg, const uint8_t key[META_PIECE_KEY],
+    struct span *piece, struct err *);
+int meta_unpack(enum meta_space, struct span stored, struct span data,
+    meta_piece_fn *, void *arg, struct arena *, struct span *key,
+    struct span *value, struct err *);
+
 /* Bytes of the data file in use, and the map's size. */
 void meta_usage(struct meta *, uint64_t *used, uint64_t *map);
 

@@ -26,6 +26,7 @@
 #include "base/diag.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "epoch/logrec.h"
 #include "epoch/seq_priv.h"
 #include "proto/store.pb-c.h"
 #include "record/batch.h"
@@ -233,31 +234,31 @@ seq_journal_options(const struct seq *s)
         .bytes_max = s->opts.journal_max};
 }
 
-/* The first record: nothing has happened, the journal begins at its start. */
+/* Writes where we stand, before anything is done. */
 static int
-seq_make(struct seq *s, const char *journal, struct err *err)
+seq_mark(struct seq *s, const struct journal_cursor *at, int64_t clock_ms,
+    struct err *err)
 {
-    struct journal_options jo = seq_journal_options(s);
-    Store__Checkpoint c = STORE__CHECKPOINT__INIT;
     struct meta_write w;
-    uint8_t key = META_CHECKPOINT, out[256];
 
-    if (journal_create(s->world, journal, &jo, err) < 0)
-        return -1;
-    c.format = 1;
-    c.cluster_id.data = s->datadir->cluster_id.bytes;
-    c.cluster_id.len = 16;
-    c.data_id.data = s->datadir->data_id.bytes;
-    c.data_id.len = 16;
-    c.clock_ms = world_wall_ms(s->world);
     if (meta_begin(s->meta, &w) < 0) {
         *err = w.err;
         meta_abort(&w);
         return -1;
     }
-    meta_put(&w, META_RECORDS, span_of(&key, 1),
-        span_of(out, store__checkpoint__pack(&c, out)));
-    if (meta_commit(&w, err) < 0)
+    keeper_mark(s, at, clock_ms, false, &w);
+    return meta_commit(&w, err);
+}
+
+/* A new folder: nothing has happened, the journal begins at its start. */
+static int
+seq_make(struct seq *s, const char *journal, struct err *err)
+{
+    struct journal_options jo = seq_journal_options(s);
+    const struct journal_cursor start = {0};
+
+    if (journal_create(s->world, journal, &jo, err) < 0
+        || seq_mark(s, &start, world_wall_ms(s->world), err) < 0)
         return -1;
     return datadir_made(s->datadir, s->opts.durability != DURABILITY_MEMORY,
         err);
@@ -299,9 +300,11 @@ seq_read_checkpoint(struct seq *s, struct err *err)
         .check = c->frame_crc};
     s->clock_base_ms = c->clock_ms;
     datadir_boot_id(boot);
-    s->boot_differs = !c->clean && c->boot_id[0] != '\0'
-        && strcmp(c->boot_id, boot) != 0
-        && s->opts.durability == DURABILITY_PROCESS;
+    s->boot_differs = !c->clean && c->durability == DURABILITY_PROCESS
+        && strcmp(c->boot_id, boot) != 0;
+    for (size_t i = 0; i < c->n_incarnations
+            && s->incarnation_count < INCARNATIONS_MAX - 1; i++)
+        s->incarnations[s->incarnation_count++] = c->incarnations[i];
     store__checkpoint__free_unpacked(c, NULL);
     return rc;
 }
@@ -325,6 +328,8 @@ seq_open_parts(struct seq *s, struct err *err)
         return -1;
     if (journal_open(&s->journal, s->world, journal, &jo, err) < 0)
         return -1;
+    for (size_t i = 0; i < s->incarnation_count; i++)
+        journal_know(s->journal, s->incarnations[i]);
     if (journal_recover(s->journal, &s->from, s->boot_differs, recover_frame,
             s, err) < 0)
         return -1;
@@ -426,33 +431,6 @@ seq_tail_find(struct seq *s, const struct uuid *id, int32_t partition)
     return e == NULL ? NULL : e->tail;
 }
 
-static int
-log_state(const Store__PartitionLog *m, struct plog_state *st)
-{
-    memset(st, 0, sizeof *st);
-    st->log_start = m->log_start;
-    st->written = m->written;
-    st->segments = xcalloc(m->n_segments + 1, sizeof *st->segments);
-    st->doomed = xcalloc(m->n_doomed + 1, sizeof *st->doomed);
-    for (size_t i = 0; i < m->n_segments; i++) {
-        const Store__Segment *g = m->segments[i];
-
-        if (g->size > UINT32_MAX)
-            return -1;
-        st->segments[st->segment_count++] = (struct plog_segment){
-            .base_offset = g->base_offset,
-            .epoch = g->epoch,
-            .size = (uint32_t)g->size,
-            .last_offset = g->last_offset,
-            .first_timestamp = g->first_timestamp,
-            .max_timestamp = g->max_timestamp};
-    }
-    for (size_t i = 0; i < m->n_doomed; i++)
-        st->doomed[st->doomed_count++] = (struct plog_name){
-            m->doomed[i]->base_offset, m->doomed[i]->epoch};
-    return 0;
-}
-
 /* What the checkpoint knows of the log; a new one if nothing. */
 static int
 log_read(struct seq *s, const struct uuid *id, int32_t partition,
@@ -461,7 +439,6 @@ log_read(struct seq *s, const struct uuid *id, int32_t partition,
     uint8_t key[21] = {META_LOG};
     struct arena arena;
     struct span value;
-    Store__PartitionLog *m;
     int rc;
 
     memset(st, 0, sizeof *st);
@@ -471,13 +448,8 @@ log_read(struct seq *s, const struct uuid *id, int32_t partition,
     arena_init(&arena, 64 * MIB);
     rc = meta_get(s->reader, META_RECORDS, span_of(key, sizeof key), &arena,
         &value, err);
-    if (rc == 1) {
-        m = store__partition_log__unpack(NULL, value.len, value.ptr);
-        rc = m == NULL || log_state(m, st) < 0
-            ? err_set(err, ERR_DAMAGE, "the record of a log is no message")
-            : 0;
-        store__partition_log__free_unpacked(m, NULL);
-    }
+    if (rc == 1)
+        rc = logrec_unpack(value, st, err);
     arena_release(&arena);
     return rc;
 }
@@ -623,10 +595,8 @@ replay_epoch(struct seq *s, struct epoch *e, const struct replaying *to,
 static void
 seq_begin(struct seq *s)
 {
-    uint64_t incarnation;
-
-    world_random(s->world, &incarnation, sizeof incarnation);
-    s->next_number = journal_begin(s->journal, incarnation);
+    s->next_number = journal_begin(s->journal,
+        s->incarnations[s->incarnation_count - 1]);
     s->open->number = s->next_number;
     s->published = s->next_number - 1;
     s->started = true;
@@ -663,6 +633,11 @@ seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
             return -1;
     meta_reader_free(s->reader);
     s->reader = NULL;
+    /* The next start can only judge what it finds in the journal if it knows
+     * who wrote there, under which boot and durability. */
+    world_random(s->world, &s->incarnations[s->incarnation_count++], 8);
+    if (seq_mark(s, &s->from, s->clock_base_ms, err) < 0)
+        return -1;
     while ((e = STAILQ_FIRST(&s->recovered)) != NULL) {
         STAILQ_REMOVE_HEAD(&s->recovered, next);
         keeper_send(s, e);

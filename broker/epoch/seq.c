@@ -55,6 +55,7 @@ enum {
     COST_BLOCK = 48,
     COST_FRAME = FRAME_HEADER + JOURNAL_BLOCK + 64,
     SYSTEM_RESERVE = 256 * 1024,
+    USUAL_EFFECT = 64 * 1024,
     INLINE_EFFECTS = 4,
     INLINE_BYTES = 64 * 1024,
     IDLE_CHECKPOINT_BYTES = 256 * 1024,
@@ -171,6 +172,14 @@ seq_unreserve(struct seq *s, size_t bytes)
     uint64_t before = atomic_fetch_sub(&s->in_open, bytes);
 
     assert(before >= bytes);
+}
+
+bool
+seq_has_room(struct seq *s)
+{
+    uint64_t limit = atomic_load(&s->limit), used = atomic_load(&s->in_open);
+
+    return limit > 0 && (used == 0 || used + USUAL_EFFECT <= limit);
 }
 
 void

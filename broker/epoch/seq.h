@@ -70,6 +70,8 @@ void seq_close(struct seq *);                    /* NULL allowed */
  * not now: wait for seq_room_wait() or the next publish. */
 bool seq_reserve(struct seq *, size_t bytes);
 void seq_unreserve(struct seq *, size_t bytes);
+/* Is there room for an effect of usual size? Any thread. */
+bool seq_has_room(struct seq *);
 /* For cut, deletion, groups: small effects that must always find room. */
 void seq_reserve_system(struct seq *, size_t bytes);
 /* Larger than this can never be reserved. Any thread. */

@@ -11,6 +11,7 @@
 #include "epoch/seq.h"
 
 enum { SEQ_MAGIC = 0x5e95e95e, EPOCH_MAGIC = 0xe90c4000 };
+enum { INCARNATIONS_MAX = 256 };         /* starts without a checkpoint */
 
 STAILQ_HEAD(effect_list, effect);
 
@@ -119,6 +120,9 @@ struct seq {
     const char *readonly_why;
     int64_t retry_ns;                    /* K */
     bool boot_differs;                   /* start under another boot */
+    /* Begun since P, this one last. Start-up, then K. */
+    uint64_t incarnations[INCARNATIONS_MAX];
+    size_t incarnation_count;
 
     struct cached *cached;               /* L: a ring */
     size_t cached_head, cached_count, cached_cap;
@@ -153,5 +157,9 @@ void keeper_stop(struct seq *);
 void keeper_pass(struct seq *, bool all);        /* inline, without thread */
 void keeper_dirty_put(struct seq *, struct span key, const struct span *);
 void keeper_free_dirty(struct seq *);
+struct meta_write;
+/* Puts the record of the checkpoint. */
+void keeper_mark(struct seq *, const struct journal_cursor *,
+    int64_t clock_ms, bool clean, struct meta_write *);
 
 #endif

@@ -4,7 +4,7 @@ noinst_LIBRARIES += %D%/libplog.a
     %D%/folder.c \
     %D%/offidx.c %D%/offidx.h \
     %D%/plog.c %D%/plog.h %D%/plog_priv.h \
-    %D%/plog_read.c %D%/plog_verify.c \
+    %D%/plog_read.c %D%/plog_trim.c %D%/plog_verify.c \
     %D%/segcache.c %D%/segcache.h \
     %D%/segment.c %D%/segment.h \
     %D%/walk.c %D%/walk.h

@@ -25,8 +25,8 @@ struct plog {
     struct world *world;
     char *path;
 
-    struct lock lock;            /* before the segcache's lock, never inside
-                                    of it; never over a system call */
+    struct lock lock;            /* never together with the segcache's, never
+                                    over a system call */
     struct segment **segments;
     size_t count, cap;
     int64_t log_start, written;
@@ -41,6 +41,10 @@ struct plog {
 
     atomic_bool poisoned;
 };
+
+/* Moves the log start there, no lower than it is, and dooms what is below. */
+void plog_trim_to(struct plog *, int64_t log_start);
+void plog_doom(struct plog *, struct segment *);
 
 /* The segment that holds the offset or, in a gap of the list, the first one
  * after it, with a reference. false: none. */

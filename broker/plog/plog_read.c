@@ -299,10 +299,15 @@ find_time_in(struct plog *p, struct segview *v, const struct seek *to,
 {
     enum plog_status status = PLOG_FAILED;
     struct walk walk;
+    struct err local;
 
+    if (err == NULL)
+        err = &local;
     if (walk_open(&walk, v, err) == 0) {
         status = view_find_time(&walk, to, arena, found, err);
         walk_close(&walk);
+    } else if (err->code == ERR_DAMAGE) {
+        status = PLOG_END;       /* the file is missing: all damage */
     }
     plog_give_view(p, v);
     return status;

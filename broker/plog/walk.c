@@ -25,12 +25,12 @@
  *     The walk gets stuck somewhere behind B. It goes back to A, verifies
  *     each batch by its CRC, and so finds that B is the bad one. If B's
  *     header leads to a whole batch with the next offset, the damage was in
- *     the body and that is C. Else the walk looks at each byte behind B for a header from which whole batches with
- *     contiguous offsets lead exactly to K (or to the segment's end), and
- *     whose own CRC is right: that is C. A value that contains a batch can't
- *     pass for one, since no chain leads from within it to K. If there is
- *     more damage before K, no chain leads there either, and all up to K
- *     counts as damaged.
+ *     the body, and that is C. Else the walk looks at each byte behind B for
+ *     a header from which batches with contiguous offsets lead exactly to K
+ *     (or to the segment's end), and whose own CRC is right: that is C. A
+ *     value that contains a batch can't pass for one, since no chain leads
+ *     from within it to K. If there is more damage before K, no chain leads
+ *     there either, and all up to K counts as damaged.
  */
 #include "config.h"
 

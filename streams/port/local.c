@@ -471,6 +471,7 @@ static const struct port_ops local_ops = {
     .emit = local_emit,
     .put = local_put,
     .end_run = local_end_run,
+    .linked = local_task_linked,
     .wait = local_wait,
     .wake = local_wake};
 

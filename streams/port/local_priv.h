@@ -106,6 +106,7 @@ struct local_task {
     struct state_reader reader;
     size_t reserved;
     uint64_t run;                /* of the last one that was handed over */
+    _Atomic uint64_t linked;     /* of the last one that is linked */
     struct local_out ***outs;    /* by topic id, then partition */
     uint32_t outs_count;
     struct local_out *open_outs;
@@ -139,6 +140,7 @@ void local_emit(struct port_task *, const struct port_out *);
 void local_put(struct port_task *, unsigned store, struct span key,
     struct span value);
 void local_end_run(struct port_task *, const struct port_run *);
+uint64_t local_task_linked(struct port_task *);
 
 /* local.c */
 void local_link_record(struct local *, struct span key, struct span value);

@@ -97,6 +97,7 @@ open_stored(struct local_task *t, const Store__Task *m)
         return;
     t->pub.run = m->run;
     t->run = m->run;
+    atomic_store(&t->linked, m->run);
     t->pub.blob_len = m->blob.len < PORT_BLOB_MAX ? m->blob.len
                                                   : PORT_BLOB_MAX;
     if (t->pub.blob_len > 0)
@@ -199,6 +200,12 @@ local_mark_failed(struct port_task *task, const char *reason)
 {
     (void)task;
     (void)reason; /* the engine shows it; the next start tries again */
+}
+
+uint64_t
+local_task_linked(struct port_task *task)
+{
+    return atomic_load(&local_task_of(task)->linked);
 }
 
 /* ---- state ---- */
@@ -349,6 +356,8 @@ local_emit(struct port_task *task, const struct port_out *out)
 struct run_effect {
     struct effect effect;
     struct local *local;
+    struct local_task *task;     /* lives until all its runs are linked */
+    uint64_t run;
     struct chunk *chunk;         /* all batches of the run */
     uint8_t *block_bytes;
     uint8_t *record;
@@ -362,6 +371,7 @@ run_linked(struct effect *f)
 {
     struct run_effect *r = container_of(f, struct run_effect, effect);
 
+    atomic_store(&r->task->linked, r->run);
     atomic_fetch_sub(&r->local->in_flight, 1);
     seq_tasks_moved(r->local->seq);
 }
@@ -515,6 +525,8 @@ local_end_run(struct port_task *task, const struct port_run *run)
     r->effect.n_ops = 1;
     r->effect.purges = r->purges;
     r->local = t->local;
+    r->task = t;
+    r->run = run->number;
     t->run = run->number;
     run_batches(t, r);
     run_blocks(t, r);

@@ -15,7 +15,6 @@
 
 #include <stdio.h>
 
-#include "base/endian.h"
 #include "services/keep.h"
 #include "services/shop.h"
 #include "services/stock.h"
@@ -33,7 +32,7 @@ decode_count(struct ps_decode *d, const uint8_t *bytes, struct ps_val *out)
     }
     shop__movement__init(m);
     m->kind = SHOP__MOVEMENT__KIND__COUNT;
-    m->quantity = (int32_t)get_be32(bytes);
+    m->quantity = bytes[1] << 16 | bytes[2] << 8 | bytes[3]; /* [0] is 0 */
     d->format = -1;              /* none that a topic may ask for */
     *out = PS_MSG(m);
     return PS_OK;

@@ -9,7 +9,8 @@
  */
 #include "config.h"
 
-#include "base/check.h"
+#include <assert.h>
+
 #include "services/shop.h"
 #include "services/stock.h"
 

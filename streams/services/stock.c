@@ -2,7 +2,8 @@
 
 #include "services/stock.h"
 
-#include "base/check.h"
+#include <assert.h>
+
 
 int64_t
 stock_free(const Shop__Stock *s)

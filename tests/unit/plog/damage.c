@@ -54,6 +54,14 @@ bed_reopen(struct bed *b, const struct plog_state *st)
         NULL), 0);
 }
 
+/* And without an index. */
+static void
+bed_forget(struct bed *b, const struct plog_state *st)
+{
+    bed_reopen(b, st);
+    remove(kit_path(b->folder, &st->segments[0], ".index"));
+}
+
 static void
 bed_close(struct bed *b)
 {
@@ -103,9 +111,10 @@ expect_damage(struct bed *b, int64_t from, int64_t to)
 }
 
 /* Each byte of a header, and some of the body, is hit in turn: only this
- * batch is lost, with an index and without. */
+ * batch is lost, with an index and without. The masks make the length longer
+ * in one case, shorter in the other. */
 static void
-one_damaged_batch_is_all_that_is_lost(void **state)
+hit_each_byte(uint8_t mask)
 {
     enum { HIT = 137 };
     struct plog_state st;
@@ -117,21 +126,32 @@ one_damaged_batch_is_all_that_is_lost(void **state)
     st = bed_state(&b);
     pos = place_of(&b.model, &st.segments[0], HIT);
     for (long at = 0; at < 140; at += at < BATCH_HEADER ? 1 : 13) {
-        const char *log = kit_path(b.folder, &st.segments[0], ".log");
+        char log[300];
 
+        snprintf(log, sizeof log, "%s",
+            kit_path(b.folder, &st.segments[0], ".log"));
         if (at >= 12 && at < 16)
             continue;            /* leader epoch: nobody can tell */
-        kit_flip(log, pos + at, 0x10);
+        /* an index that knows nothing of damage */
+        bed_forget(&b, &st);
+        model_read_check(&b.model, b.plog, 299, 300);
+        kit_flip(log, pos + at, mask);
+        model_read_check(&b.model, b.plog, HIT + 1, 300);
         expect_damage(&b, HIT, HIT + 1);
-        remove(kit_path(b.folder, &st.segments[0], ".index"));
-        bed_reopen(&b, &st);
-        remove(kit_path(b.folder, &st.segments[0], ".index"));
+        bed_forget(&b, &st);
         expect_damage(&b, HIT, HIT + 1);
-        kit_flip(kit_path(b.folder, &st.segments[0], ".log"), pos + at, 0x10);
+        kit_flip(log, pos + at, mask);
         model_read_all(&b.model, b.plog);
     }
     plog_state_release(&st);
     bed_close(&b);
+}
+
+static void
+one_damaged_batch_is_all_that_is_lost(void **state)
+{
+    hit_each_byte(0x10);
+    hit_each_byte(0x20);
 }
 
 static void
@@ -195,6 +215,7 @@ static void
 a_missing_file_is_damage_to_its_end(void **state)
 {
     struct plog_want want = {7, INT64_MAX, 1000};
+    struct plog_found found;
     struct plog_state st;
     struct plog_got got;
     struct buf out;
@@ -209,6 +230,9 @@ a_missing_file_is_damage_to_its_end(void **state)
         PLOG_DAMAGED);
     assert_int_equal(got.damage.resume_offset, 10);
     model_read_check(&b.model, b.plog, 10, 1000);
+    assert_int_equal(plog_find_time(b.plog, 1060, &b.arena, &found, NULL),
+        PLOG_OK);
+    assert_int_equal(found.offset, 10);
     /* cut short: the rest of it can be read */
     assert_int_equal(truncate(kit_path(b.folder, &st.segments[2], ".log"),
         place_of(&b.model, &st.segments[2], 12) + 3), 0);

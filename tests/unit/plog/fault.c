@@ -126,6 +126,36 @@ a_failed_sync_poisons(void **state)
 }
 
 static void
+sync_covers_files_folder_and_its_name(void **state)
+{
+    struct bed b;
+
+    bed_open(&b);
+    model_fill(&b.model, 20);
+    assert_int_equal(model_append(&b.model, b.plog, 0, 12, NULL), 0);
+    fault_clear(&b.world);
+    assert_int_equal(plog_sync(b.plog, NULL), 0);
+    assert_int_equal(b.world.calls[FAULT_FDATASYNC], 3);
+    assert_int_equal(b.world.calls[FAULT_FSYNC], 2);     /* and its parent */
+    /* no new file */
+    assert_int_equal(model_append(&b.model, b.plog, 12, 2, NULL), 0);
+    fault_clear(&b.world);
+    assert_int_equal(plog_sync(b.plog, NULL), 0);
+    assert_int_equal(b.world.calls[FAULT_FDATASYNC], 1);
+    assert_int_equal(b.world.calls[FAULT_FSYNC], 0);
+    /* a new one */
+    assert_int_equal(model_append(&b.model, b.plog, 14, 6, NULL), 0);
+    fault_clear(&b.world);
+    assert_int_equal(plog_sync(b.plog, NULL), 0);
+    assert_int_equal(b.world.calls[FAULT_FSYNC], 1);
+    /* nothing to do */
+    fault_clear(&b.world);
+    assert_int_equal(plog_sync(b.plog, NULL), 0);
+    assert_int_equal(b.world.calls[FAULT_FDATASYNC], 0);
+    bed_close(&b);
+}
+
+static void
 a_full_disk_is_waited_for(void **state)
 {
     static const enum fault_op ops[] = {
@@ -287,6 +317,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_write_poisons),
         cmocka_unit_test(a_failed_sync_poisons),
+        cmocka_unit_test(sync_covers_files_folder_and_its_name),
         cmocka_unit_test(a_full_disk_is_waited_for),
         cmocka_unit_test(whatever_fails_a_restart_mends_it),
         cmocka_unit_test(reads_never_give_wrong_bytes),
