@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/diag.h"
+#include "http.h"
 #include "net/loop.h"
 #include "port/local.h"
 #include "task/engine.h"
@@ -30,13 +31,14 @@ struct appliance {
     struct seq *seq;
     struct api *api;
     struct net *net;
+    struct http *http;
     struct local *local;
     struct engine *engine;
     struct worker *workers;
     unsigned threads;
     const struct ps_app *apps;
     char *crash_mark;            /* stands there after a crash of our own */
-    uint16_t port, http_port;
+    uint16_t port;
 };
 
 /* The end of a turn: timers, the cut, then the answers that may leave. */
@@ -45,10 +47,14 @@ appliance_turn(void *arg)
 {
     struct appliance *a = arg;
     int64_t due = api_tick(a->api) * 1000;
-    int64_t again = seq_turn(a->seq);
+    int64_t again = seq_turn(a->seq), look = -1;
 
     net_flush(a->net);
-    return again >= 0 && again < due ? again : due;
+    if (a->http != NULL)
+        look = http_turn(a->http);
+    if (again >= 0 && again < due)
+        due = again;
+    return look >= 0 && look < due ? look : due;
 }
 
 static int
@@ -77,6 +83,25 @@ open_broker(struct appliance *a, const struct appliance_options *o,
         || seq_start(a->seq, topics_replayed, api_topics(a->api), err) < 0)
         return -1;
     api_start(a->api);
+    return 0;
+}
+
+/* Before applications, which would make theirs with the default. */
+static int
+make_topics(struct appliance *a, const struct appliance_topic *t,
+    struct err *err)
+{
+    for (; t != NULL && t->name != NULL; t++) {
+        struct topic_new n = {.name = span_str(t->name),
+            .partitions = t->partitions};
+        enum kerr rc = topics_create(api_topics(a->api), &n, false, NULL,
+            err);
+
+        if (rc != KERR_NONE && rc != KERR_TOPIC_ALREADY_EXISTS) {
+            err->code = ERR_USAGE;
+            return -1;
+        }
+    }
     return 0;
 }
 
@@ -174,6 +199,28 @@ close_apps(struct appliance *a)
     free(a->workers);
 }
 
+static int
+open_fronts(struct appliance *a, const struct appliance_options *o,
+    struct err *err)
+{
+    struct http_env env;
+
+    a->net = net_new(loop_base(a->loop), &api_net_ops, a->api, NULL);
+    api_set_net(a->api, a->net);
+    if (net_listen(a->net, o->listen, o->allow_public, &a->port, err) < 0)
+        return -1;
+    if (o->http == NULL)
+        return 0;
+    env = (struct http_env){.base = loop_base(a->loop),
+        .seq = a->seq,
+        .api = a->api,
+        .net = a->net,
+        .local = a->local,
+        .engine = a->engine,
+        .apps = a->apps};
+    return http_open(&a->http, &env, o->http, o->allow_public, err);
+}
+
 int
 appliance_open(struct appliance **out, const struct appliance_options *o,
     struct err *err)
@@ -187,18 +234,13 @@ appliance_open(struct appliance **out, const struct appliance_options *o,
     a->apps = o->apps;
     snprintf(mark, sizeof mark, "%s/crashed", o->data);
     a->crash_mark = xstrdup(mark);
-    if (open_broker(a, o, err) < 0 || open_apps(a, err) < 0) {
+    if (open_broker(a, o, err) < 0 || make_topics(a, o->topics, err) < 0
+        || open_apps(a, err) < 0 || open_fronts(a, o, err) < 0) {
         appliance_close(a);
         return -1;
     }
-    a->net = net_new(loop_base(a->loop), &api_net_ops, a->api, NULL);
-    api_set_net(a->api, a->net);
     loop_watch(a->loop, seq_fd(a->seq));
     loop_hook(a->loop, appliance_turn, a);
-    if (net_listen(a->net, o->listen, o->allow_public, &a->port, err) < 0) {
-        appliance_close(a);
-        return -1;
-    }
     *out = a;
     return 0;
 }
@@ -220,6 +262,7 @@ appliance_close(struct appliance *a)
 {
     if (a == NULL)
         return;
+    http_close(a->http);
     if (a->net != NULL) {
         net_stop_accepting(a->net);
         net_flush(a->net);
@@ -254,7 +297,7 @@ appliance_port(const struct appliance *a)
 uint16_t
 appliance_http_port(const struct appliance *a)
 {
-    return a->http_port;
+    return a->http == NULL ? 0 : http_port(a->http);
 }
 
 struct event_base *

@@ -14,6 +14,11 @@
 
 struct appliance;
 
+struct appliance_topic {
+    const char *name;
+    int32_t partitions;
+};
+
 struct appliance_options {
     const char *data;
     const char *listen;          /* HOST:PORT */
@@ -24,6 +29,8 @@ struct appliance_options {
     unsigned threads;            /* of streams */
     int32_t partitions;          /* of topics made by themselves */
     bool auto_create;
+    const struct appliance_topic *topics;    /* made unless they are there;
+                                              * NULL name ends; NULL: none */
     const char *advertised_host; /* NULL: who asks is told its own */
     uint16_t advertised_port;
     uint64_t journal_max, tail_max, cache_max, overlay_max;  /* 0: defaults */

@@ -80,7 +80,8 @@ request_fn handle_produce, handle_fetch, handle_list_offsets,
     handle_list_groups, handle_api_versions, handle_create_topics,
     handle_delete_topics, handle_delete_records, handle_init_producer_id,
     handle_offset_for_leader_epoch, handle_describe_configs,
-    handle_create_partitions, handle_delete_groups, handle_describe_cluster;
+    handle_create_partitions, handle_delete_groups, handle_describe_cluster,
+    handle_alter_configs, handle_incremental_alter_configs;
 
 /* ---- what else they share ---- */
 

@@ -52,6 +52,8 @@ static request_fn *const handlers[128] = {
     [API_CREATE_PARTITIONS] = handle_create_partitions,
     [API_DELETE_GROUPS] = handle_delete_groups,
     [API_DESCRIBE_CLUSTER] = handle_describe_cluster,
+    [API_ALTER_CONFIGS] = handle_alter_configs,
+    [API_INCREMENTAL_ALTER_CONFIGS] = handle_incremental_alter_configs,
 };
 
 /* ---- requests ---- */

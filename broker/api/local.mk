@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libapi.a
 %C%_libapi_a_SOURCES = \
     %D%/admin.c \
+    %D%/alter.c \
     %D%/api.h %D%/api_priv.h \
     %D%/configs.c \
     %D%/dispatch.c \

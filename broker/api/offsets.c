@@ -104,6 +104,8 @@ handle_offset_commit(struct request *r)
         .count = c->count};
     if (seq_readonly(r->api->seq, NULL))
         group_refuse(r, GROUP_FX_COMMITTED, KERR_COORDINATOR_NOT_AVAILABLE);
+    else if (c->count > GROUP_COMMIT_MAX)
+        group_refuse(r, GROUP_FX_COMMITTED, KERR_POLICY_VIOLATION);
     else if (c->bytes > seq_effect_max(r->api->seq))
         group_refuse(r, GROUP_FX_COMMITTED, KERR_INVALID_COMMIT_OFFSET_SIZE);
     else

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "base/thread.h"
 #include "epoch/tail.h"
+#include "plog/plog.h"
 
 struct effect;
 struct seq;
@@ -44,15 +45,17 @@ enum effect_op_kind {
     EFFECT_DELETE = 2,
     EFFECT_TRIM = 3,             /* tail's log start moves to offset */
     EFFECT_DROP_TOPIC = 4,       /* topic_id */
+    EFFECT_CONFIGURE = 64,       /* tail's log gets `config`; always quiet */
 };
 
 struct effect_op {
     enum effect_op_kind kind;
     bool quiet;
     struct span key, value;      /* metadata: meta.h */
-    struct tail *tail;           /* TRIM: a reference of the effect's */
+    struct tail *tail;           /* TRIM, CONFIGURE: a reference of it */
     int64_t offset;
     struct uuid topic_id;
+    struct plog_config config;
 };
 
 struct effect_block {            /* one run in one store and partition */

@@ -256,12 +256,15 @@ seq_make(struct seq *s, const char *journal, struct err *err)
 {
     struct journal_options jo = seq_journal_options(s);
     const struct journal_cursor start = {0};
+    bool sync = s->opts.durability != DURABILITY_MEMORY;
 
     if (journal_create(s->world, journal, &jo, err) < 0
         || seq_mark(s, &start, world_wall_ms(s->world), err) < 0)
         return -1;
-    return datadir_made(s->datadir, s->opts.durability != DURABILITY_MEMORY,
-        err);
+    /* LMDB syncs its file, but not the name of it. */
+    if (sync && datadir_sync(s->datadir, "meta", err) < 0)
+        return -1;
+    return datadir_made(s->datadir, sync, err);
 }
 
 static int

@@ -748,8 +748,8 @@ listen_on(const struct addrinfo *ai, const char *where, int *out,
 }
 
 int
-net_listen(struct net *n, const char *where, bool public_ok, uint16_t *port,
-    struct err *err)
+net_socket(const char *where, bool public_ok, int *fd, uint16_t *port,
+    bool *loopback, struct err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
         .ai_flags = AI_PASSIVE}, *ai;
@@ -757,26 +757,39 @@ net_listen(struct net *n, const char *where, bool public_ok, uint16_t *port,
     socklen_t len = sizeof local;
     char host[256], text[ADDRESS];
     const char *service = NULL;
-    struct listener *l;
-    int fd = -1, rc;
+    int rc;
 
     if (split_where(where, host, sizeof host, &service, err) < 0)
         return -1;
     rc = getaddrinfo(host, service, &hints, &ai);
     if (rc != 0)
         return err_set(err, ERR_USAGE, "'%s': %s", where, gai_strerror(rc));
-    if (!public_ok && !is_loopback(ai->ai_addr)) {
+    *loopback = is_loopback(ai->ai_addr);
+    if (!public_ok && !*loopback) {
         freeaddrinfo(ai);
         return err_set(err, ERR_USAGE, "%s is open to others and nothing "
             "guards it: listen on 127.0.0.1, or say --allow-public", where);
     }
-    rc = listen_on(ai, where, &fd, err);
+    rc = listen_on(ai, where, fd, err);
     freeaddrinfo(ai);
     if (rc < 0)
         return -1;
     memset(&local, 0, sizeof local);
-    getsockname(fd, (struct sockaddr *)&local, &len);
+    getsockname(*fd, (struct sockaddr *)&local, &len);
     address_text(&local, text, sizeof text, port);
+    return 0;
+}
+
+int
+net_listen(struct net *n, const char *where, bool public_ok, uint16_t *port,
+    struct err *err)
+{
+    struct listener *l;
+    bool loopback;
+    int fd = -1;
+
+    if (net_socket(where, public_ok, &fd, port, &loopback, err) < 0)
+        return -1;
     l = xcalloc(1, sizeof *l);
     l->fd = fd;
     l->net = n;

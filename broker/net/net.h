@@ -52,6 +52,10 @@ void net_free(struct net *);
  * allowed. *port is what it got. */
 int net_listen(struct net *, const char *where, bool public_ok,
     uint16_t *port, struct err *);
+/* The listening socket alone, not blocking, by the same rule: for a front
+ * that stands beside this one. *loopback: nobody else can reach it. */
+int net_socket(const char *where, bool public_ok, int *fd, uint16_t *port,
+    bool *loopback, struct err *);
 void net_stop_accepting(struct net *);
 /* At the end of a turn: writes what slots were filled with. */
 void net_flush(struct net *);

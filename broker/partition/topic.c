@@ -551,6 +551,21 @@ topics_grow(struct topics *t, struct topic *topic, int32_t count, bool dry,
     return KERR_NONE;
 }
 
+void
+topics_configured(struct topics *t, struct topic *topic)
+{
+    check_obj(topic, TOPIC_MAGIC);
+    topic_put(t, topic);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct act *a = act_new(EFFECT_CONFIGURE);
+
+        a->op[0].quiet = true;
+        a->op[0].tail = tail_ref(topic->partitions[i]->tail);
+        a->op[0].config = topic_plog_config(topic);
+        act_link(t, a);
+    }
+}
+
 enum kerr
 topics_delete(struct topics *t, struct topic *topic, struct err *err)
 {

@@ -111,6 +111,9 @@ enum kerr topics_create(struct topics *, const struct topic_new *, bool dry,
 /* To `count` partitions, more than now. */
 enum kerr topics_grow(struct topics *, struct topic *, int32_t count,
     bool dry, struct err *);
+/* The settings of the topic as they are now are to hold: call it after
+ * topic_config_set() and _unset(). */
+void topics_configured(struct topics *, struct topic *);
 enum kerr topics_delete(struct topics *, struct topic *, struct err *);
 /* Moves the log's start up: DeleteRecords and retention. */
 void partition_trim(struct topics *, struct partition *, int64_t offset);

@@ -157,6 +157,18 @@ topic_config_set(struct topic_config *c, const struct config_def *d,
     c->set[i].value = copy;
 }
 
+void
+topic_config_unset(struct topic_config *c, const struct config_def *d)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->set[i].def != d)
+            continue;
+        free(c->set[i].value);
+        c->set[i] = c->set[--c->count];
+        return;
+    }
+}
+
 const char *
 topic_config_get(const struct topic_config *c, const char *name,
     bool *is_default)

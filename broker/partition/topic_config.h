@@ -49,6 +49,8 @@ void topic_config_release(struct topic_config *);
 /* Sets or replaces; the value must have been checked. */
 void topic_config_set(struct topic_config *, const struct config_def *,
     struct span value);
+/* Back to the default. */
+void topic_config_unset(struct topic_config *, const struct config_def *);
 /* What holds: set here or the default. */
 const char *topic_config_get(const struct topic_config *, const char *name,
     bool *is_default);

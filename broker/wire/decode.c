@@ -439,7 +439,7 @@ read_struct(struct rd *r, const struct wire_type *type, void *to,
 /* -- messages ------------------------------------------------------------ */
 
 static int
-decode(const struct wire_msg *msg, int version, struct span body, bool tail,
+decode(const struct wire_msg *msg, int version, struct span body,
     struct arena *arena, void **out, struct err *err)
 {
     struct err dummy;
@@ -462,11 +462,6 @@ decode(const struct wire_msg *msg, int version, struct span body, bool tail,
         *out = NULL;
         return -1;
     }
-    if (left(&r) > 0 && !tail) {
-        fail(&r, NULL, ERR_FORMAT, "%zu bytes too many", left(&r));
-        *out = NULL;
-        return -1;
-    }
     return 0;
 }
 
@@ -474,7 +469,7 @@ int
 wire_decode(const struct wire_msg *msg, int version, struct span body,
     struct arena *arena, void **out, struct err *err)
 {
-    return decode(msg, version, body, false, arena, out, err);
+    return decode(msg, version, body, arena, out, err);
 }
 
 int
@@ -488,8 +483,7 @@ wire_decode_blob(const struct wire_msg *msg, struct span blob,
             msg->name, blob.len);
     *version = (int16_t)get_be16(blob.ptr);
     return decode(msg, *version > msg->max ? msg->max : *version,
-        span_of(blob.ptr + 2, blob.len - 2), *version > msg->max, arena, out,
-        err);
+        span_of(blob.ptr + 2, blob.len - 2), arena, out, err);
 }
 
 /* -- headers ------------------------------------------------------------- */

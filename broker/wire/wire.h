@@ -80,8 +80,9 @@ int wire_decode_response_header(const struct wire_api *, int version,
 /*
  * The whole body into a struct of msg->type in the arena, *out. Counts and
  * lengths are checked against the bytes left and the arena's limit before
- * anything is allocated; bytes behind the end are an error. The error names
- * the field: "FetchRequest v12 topics[3].partitions: count 99999999 exceeds
+ * anything is allocated; bytes behind the end are ignored, as Kafka does
+ * (librdkafka 2.0 sends one too many with ListGroups v4). An error names the
+ * field: "FetchRequest v12 topics[3].partitions: count 99999999 exceeds
  * the 120 bytes left". Codes: ERR_FORMAT, ERR_LIMIT. After an error the arena
  * may hold garbage, for its next reset.
  */

@@ -40,17 +40,29 @@ need_fetched()
         skip_all "$2 is not in $1 (tests/compat/fetch gets it)"
 }
 
+# broker_stop: ends it as an operator would. One that has crashed, does not end
+# in time or says by its status that something was wrong (as sanitizers do) is
+# a failure of the test, whatever the client saw.
+broker_stop()
+{
+    kill "$broker_pid" 2>/dev/null
+    timeout 20 tail --pid="$broker_pid" -f /dev/null ||
+        kill -KILL "$broker_pid"
+    wait "$broker_pid" 2>/dev/null
+    ended=$?
+    [ $ended -eq 0 ] && return
+    echo "Bail out! penstock ended with status $ended"
+    status=99
+}
+
 compat_end()
 {
     status=$?
     trap - EXIT
-    if [ -n "$broker_pid" ]; then
-        kill "$broker_pid" 2>/dev/null
-        wait "$broker_pid" 2>/dev/null
-    fi
-    if [ "$failures" -gt 0 ] && [ -s "$TMP/broker.err" ]; then
+    [ -z "$broker_pid" ] || broker_stop
+    if [ $status -ne 0 ] && [ -s "$TMP/broker.err" ]; then
         echo "# the last lines of the broker:"
-        tail -n 20 "$TMP/broker.err" | sed 's/^/# /'
+        tail -n 40 "$TMP/broker.err" | sed 's/^/# /'
     fi
     [ -z "$TMP" ] || rm -rf "$TMP"
     exit $status
@@ -91,7 +103,6 @@ broker_start()
     BOOTSTRAP=$(echo "$ready" | sed -n 's/.*"bootstrap": *"\([^"]*\)".*/\1/p')
     if [ -z "$BOOTSTRAP" ]; then
         echo "Bail out! penstock did not get ready: ${ready:-no line}"
-        sed 's/^/# /' "$TMP/broker.err"
         exit 99
     fi
 }

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "wire/msg/metadata.h"
 
 /* ---- errors ------------------------------------------------------------- */
 
@@ -106,6 +107,7 @@ receive_frame(struct client *c, struct arena *a, struct span *frame,
     uint8_t size[4];
     uint8_t *bytes;
     uint32_t n;
+    int rc;
 
     if (peer_recv(&c->peer, size, sizeof size, err) != 0)
         return -1;
@@ -117,7 +119,10 @@ receive_frame(struct client *c, struct arena *a, struct span *frame,
     if (bytes == NULL)
         return err_set(err, ERR_LIMIT, "an answer of %u bytes", n);
     *frame = span_of(bytes, n);
-    return peer_recv(&c->peer, bytes, n, err);
+    c->peer.stop = NULL;         /* a frame that has begun is read whole */
+    rc = peer_recv(&c->peer, bytes, n, err);
+    c->peer.stop = c->stop;
+    return rc;
 }
 
 /* A broker that is too old for our ApiVersions says so in version 0. */
@@ -158,6 +163,22 @@ client_receive(struct client *c, int wait_ms, struct arena *a, void **answer,
         return -1;
     trace(c, '<', open->api->response, version, *answer);
     return 0;
+}
+
+int
+client_drain(struct client *c, struct err *err)
+{
+    struct arena a;
+    void *dropped;
+    int rc = 0;
+
+    arena_init(&a, CLIENT_ANSWER_MAX);
+    while (c->open_count > 0 && rc == 0) {
+        arena_reset(&a);
+        rc = client_receive(c, 0, &a, &dropped, err);
+    }
+    arena_release(&a);
+    return rc;
 }
 
 int
@@ -254,7 +275,7 @@ client_open(const struct client_conf *conf, struct err *err)
     struct client *c = xcalloc(1, sizeof *c);
 
     c->peer.fd = -1;
-    c->peer.stop = conf->stop;
+    c->peer.stop = c->stop = conf->stop;
     c->timeout_ms = conf->timeout_ms;
     c->trace = conf->trace;
     c->name = xstrdup(conf->name != NULL ? conf->name : "penstock");
@@ -263,12 +284,9 @@ client_open(const struct client_conf *conf, struct err *err)
     arena_init(&c->topics_arena, 64 * MIB);
     SLIST_INIT(&c->topics);
     peer_within(&c->peer, conf->timeout_ms);
-    if (peer_connect(&c->peer, conf->bootstrap, "9092", err) != 0) {
-        if (err->code != ERR_USAGE)
-            err_prefix(err, "cannot connect");
-    } else if (negotiate(c, err) == 0) {
+    if (peer_connect(&c->peer, conf->bootstrap, "9092", err) == 0
+        && negotiate(c, err) == 0)
         return c;
-    }
     client_close(c);
     return NULL;
 }
@@ -283,6 +301,12 @@ client_close(struct client *c)
     arena_release(&c->topics_arena);
     free(c->name);
     free(c);
+}
+
+void
+client_read_committed(struct client *c)
+{
+    c->committed = true;
 }
 
 int

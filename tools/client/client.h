@@ -6,7 +6,8 @@
  *  1. Versions are the highest that both sides have (ApiVersions, KIP-511).
  *  2. Answers come in the order of the requests: client_send() and
  *     client_receive() may be some requests apart (CLIENT_PIPELINE).
- *  3. After an error of the connection the client is dead: close it.
+ *  3. After an error of the connection the client is dead: close it. EINTR is
+ *     none: the answer is still to come, client_drain() waits for it.
  *  4. What the broker refuses is a struct err with the code CLIENT_KERR +
  *     Kafka's code; the text says what for whom, client_kerr() which.
  *
@@ -45,6 +46,9 @@ struct client_conf {
 struct client *client_open(const struct client_conf *, struct err *);
 void client_close(struct client *);
 int client_timeout_ms(const struct client *);
+/* Readers get only what is committed, and partitions end where the first
+ * open transaction begins. */
+void client_read_committed(struct client *);
 
 /* Returns -1: *err gets kerr's code and the text; name and sentence are added
  * by whoever prints. */
@@ -65,6 +69,8 @@ int client_send(struct client *, enum api_key, const void *request,
  * the broker may take, because the request asked it to. */
 int client_receive(struct client *, int wait_ms, struct arena *, void **answer,
     struct err *);
+/* Takes the answers that are still to come, and drops them. */
+int client_drain(struct client *, struct err *);
 /* Both. There must be no open request. */
 int client_call(struct client *, enum api_key, const void *request,
     struct arena *, void *answer, struct err *);

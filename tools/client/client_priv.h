@@ -24,9 +24,11 @@ struct cached_topic {
 
 struct client {
     struct peer peer;
+    const volatile sig_atomic_t *stop;
     int timeout_ms;
     char *name;
     FILE *trace;
+    bool committed;              /* client_read_committed() */
     int32_t correlation;
     int16_t versions[CLIENT_KEYS];       /* to speak; -1: not offered */
     struct client_open_request open[CLIENT_PIPELINE];

@@ -201,8 +201,8 @@ http_ask(const char *method, const char *base, const char *path,
 {
     struct peer p = {.fd = -1, .stop = stop};
     char address[128];
-    const char *prefix;
-    size_t prefix_len;
+    const char *prefix = "";
+    size_t prefix_len = 0;
     struct iovec iov;
     struct buf io;
     int rc = -1;
@@ -221,12 +221,8 @@ http_ask(const char *method, const char *base, const char *path,
         goto done;
     }
     iov = (struct iovec){.iov_base = io.ptr, .iov_len = io.len};
-    if (peer_connect(&p, address, "80", err) != 0) {
-        if (err->code != ERR_USAGE)
-            err_prefix(err, "cannot connect");
-        goto done;
-    }
-    if (peer_send(&p, &iov, 1, err) != 0)
+    if (peer_connect(&p, address, "80", err) != 0
+        || peer_send(&p, &iov, 1, err) != 0)
         goto done;
     buf_clear(&io);
     if (read_all(&p, &io, err) != 0)

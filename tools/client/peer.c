@@ -138,17 +138,22 @@ connect_name(struct peer *p, const char *address, const char *port,
     snprintf(p->name, sizeof p->name, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
         host, service);
     rc = getaddrinfo(host, service, &hints, &list);
-    if (rc != 0)
-        return err_set(err, EHOSTUNREACH, "%s: %s", p->name, gai_strerror(rc));
+    if (rc != 0) {
+        err_set(err, ERR_NOTFOUND, "cannot find the address of %s: %s", host,
+            gai_strerror(rc));
+        err->code = EHOSTUNREACH;    /* without strerror's words for it */
+        return -1;
+    }
     rc = -1;
     for (struct addrinfo *ai = list; ai != NULL && rc != 0; ai = ai->ai_next) {
         peer_close(p);
         rc = connect_one(p, ai, err);
     }
     freeaddrinfo(list);
-    if (rc != 0)
-        peer_close(p);
-    return rc;
+    if (rc == 0)
+        return 0;
+    peer_close(p);
+    return err_set(err, err->code, "cannot connect to %s", p->name);
 }
 
 int
@@ -231,14 +236,18 @@ peer_recv_some(struct peer *p, void *to, size_t n, size_t *got,
 int
 peer_recv(struct peer *p, void *to, size_t n, struct err *err)
 {
-    size_t got;
+    const volatile sig_atomic_t *stop = p->stop;
+    size_t got, done;
+    int rc = 0;
 
-    for (size_t done = 0; done < n; done += got) {
-        if (peer_recv_some(p, (uint8_t *)to + done, n - done, &got, err) != 0)
-            return -1;
-        if (got == 0)
-            return err_set(err, ECONNRESET, "%s closed the connection",
+    for (done = 0; done < n && rc == 0; done += got) {
+        got = 0;
+        rc = peer_recv_some(p, (uint8_t *)to + done, n - done, &got, err);
+        if (rc == 0 && got == 0)
+            rc = err_set(err, ECONNRESET, "%s closed the connection",
                 p->name);
+        p->stop = NULL;
     }
-    return 0;
+    p->stop = stop;
+    return rc;
 }

@@ -37,7 +37,8 @@ void peer_close(struct peer *);
 
 /* All of it. The iovecs are changed. */
 int peer_send(struct peer *, struct iovec *, int count, struct err *);
-/* Exactly n bytes; the end of the connection is ECONNRESET. */
+/* Exactly n bytes; the end of the connection is ECONNRESET. *stop ends the
+ * wait for the first one only, so that after EINTR nothing is half read. */
 int peer_recv(struct peer *, void *, size_t n, struct err *);
 /* At least one byte, at most n; *got 0: the peer closed. */
 int peer_recv_some(struct peer *, void *, size_t n, size_t *got, struct err *);

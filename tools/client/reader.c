@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "client/client_priv.h"
 #include "wire/msg/fetch.h"
 
 enum {
@@ -18,7 +19,6 @@ enum {
 struct reader {
     struct client *client;
     const struct client_topic *topic;
-    bool committed;
     struct reader_part *parts;
     size_t count, first;         /* whose turn it is to be asked first */
     struct arena fetched;        /* the answer */
@@ -53,12 +53,6 @@ reader_free(struct reader *r)
     arena_release(&r->batch);
     free(r->parts);
     free(r);
-}
-
-void
-reader_committed(struct reader *r)
-{
-    r->committed = true;
 }
 
 /* ---- partitions --------------------------------------------------------- */
@@ -124,7 +118,7 @@ build_request(struct reader *r, int wait_ms, struct fetch_request *req)
     req->max_wait_ms = wait_ms;
     req->min_bytes = 1;
     req->max_bytes = FETCH_BYTES;
-    req->isolation_level = r->committed;
+    req->isolation_level = r->client->committed;
     t = wire_new(&fetch_request_topic_type, &r->fetched, 1);
     to = wire_new(&fetch_request_partition_type, &r->fetched, r->count + 1);
     if (t == NULL || to == NULL)

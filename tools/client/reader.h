@@ -12,8 +12,8 @@
  *  2. Records at or past `end` are not given out; a partition whose position
  *     has reached it is done and not fetched any more.
  *  3. Every batch's CRC is checked. Damage is ERR_DAMAGE and names the place.
- *  4. Control batches, and in reader_committed() mode the records of aborted
- *     transactions, are passed over (KIP-98).
+ *  4. Control batches, and after client_read_committed() the records of
+ *     aborted transactions, are passed over (KIP-98).
  *
  * Ownership: a record lives until the next reader_next() or reader_poll().
  * Thread: that of its client.
@@ -41,8 +41,6 @@ struct reader_record {
 /* The topic and the client must outlive it. */
 struct reader *reader_new(struct client *, const struct client_topic *);
 void reader_free(struct reader *);
-/* Only what is committed, and nothing past the first open transaction. */
-void reader_committed(struct reader *);
 
 /* Adds a partition or moves it. end: INT64_MAX: for ever. */
 void reader_seek(struct reader *, int32_t partition, int64_t position,

@@ -160,7 +160,7 @@ client_topics(struct client *c, struct arena *a, struct client_topic **out,
 /* ---- ListOffsets -------------------------------------------------------- */
 
 static int
-build_offsets_request(struct list_offsets_request *req,
+build_offsets_request(const struct client *c, struct list_offsets_request *req,
     const struct offset_query *q, size_t count, struct arena *a)
 {
     struct list_offsets_request_topic *t = NULL;
@@ -168,6 +168,8 @@ build_offsets_request(struct list_offsets_request *req,
 
     wire_init(&list_offsets_request_type, req);
     req->replica_id = -1;
+    req->isolation_level = c->committed;
+    req->timeout_ms = c->timeout_ms;
     req->topics.v = wire_new(&list_offsets_request_topic_type, a, count);
     p = wire_new(&list_offsets_request_partition_type, a, count);
     if (req->topics.v == NULL || p == NULL)
@@ -241,7 +243,7 @@ client_offsets(struct client *c, struct offset_query *q, size_t count,
         q[i].offset = -1;
         q[i].kerr = KERR_UNKNOWN_SERVER_ERROR;   /* not answered */
     }
-    if (build_offsets_request(&req, q, count, &a) != 0) {
+    if (build_offsets_request(c, &req, q, count, &a) != 0) {
         err_set(err, ERR_LIMIT, "too many partitions");
         goto done;
     }

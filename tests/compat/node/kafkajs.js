@@ -61,10 +61,13 @@ async function typeOfError (call) {
   return 'none'
 }
 
-// This client's producer sends the whole request again when one partition is
-// not ready yet, so wait until all of them tell their ends.
+// Right after its answer a broker may not know the topic everywhere. This
+// client's waitForLeaders takes that for an error, and its producer sends the
+// whole request again when one partition is not ready: so wait until all of
+// them tell their ends.
 async function create (topic, parts = 1, configEntries = []) {
   await admin.createTopics({
+    waitForLeaders: false,
     topics: [{ topic, numPartitions: parts, configEntries }]
   })
   await within(() => admin.fetchTopicOffsets(topic).catch(() => false))

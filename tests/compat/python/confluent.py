@@ -5,7 +5,8 @@ import confluent_kafka as ck
 from confluent_kafka import (Consumer, KafkaError, KafkaException, Producer,
                              TopicPartition, admin)
 
-from tap import BOOTSTRAP, LIMIT, equal, name, ok, run, skip, within
+from tap import (BOOTSTRAP, LIMIT, equal, exactly, name, ok, run, skip,
+                 within)
 
 ADMIN = admin.AdminClient({"bootstrap.servers": BOOTSTRAP})
 
@@ -169,9 +170,6 @@ def group_round(word, **conf):
             return cond()
         return within(step)
 
-    def exactly(count, what):
-        equal(sorted(int(v) for v in seen), list(range(count)), what)
-
     a = consumer(topic, **conf)
     a.subscribe([topic])
     ok(served(lambda: held(a) == 4, a), word + ": one member holds all")
@@ -183,7 +181,7 @@ def group_round(word, **conf):
     ok(served(lambda: held(a) == 2 and held(b) == 2, a, b), "two share it")
     produce(200, 400)
     served(lambda: len(seen) >= 400, a, b)
-    exactly(400, "each record comes to one of them")
+    exactly(seen, 400, "each record comes to one of them")
     a.commit(asynchronous=False)
     b.commit(asynchronous=False)
     b.close()
@@ -193,7 +191,7 @@ def group_round(word, **conf):
     c = consumer(topic, **conf)
     c.subscribe([topic])
     served(lambda: len(seen) >= 450, c)
-    exactly(450, "the next one resumes after the commits")
+    exactly(seen, 450, "the next one resumes after the commits")
     c.close()
 
 

@@ -7,7 +7,7 @@ from kafka import TopicPartition, errors
 from kafka.admin import (ConfigResource, ConfigResourceType, NewPartitions,
                          NewTopic)
 
-from tap import BOOTSTRAP, LIMIT, equal, name, ok, run, within
+from tap import BOOTSTRAP, LIMIT, equal, exactly, name, ok, run, within
 
 ADMIN = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 
@@ -18,7 +18,7 @@ def producer(**conf):
 
 def consumer(group=None, **conf):
     base = {"auto_offset_reset": "earliest", "enable_auto_commit": False,
-            "group_id": group, "metadata_max_age_ms": 1000}
+            "group_id": group}
     return KafkaConsumer(bootstrap_servers=BOOTSTRAP, **dict(base, **conf))
 
 
@@ -26,7 +26,8 @@ def create(topic, parts=1, **config):
     config = {k.replace("_", "."): str(v) for k, v in config.items()}
     ADMIN.create_topics([NewTopic(topic, num_partitions=parts,
                                   replication_factor=1,
-                                  topic_configs=config)])
+                                  topic_configs=config)],
+                        wait_for_metadata=True)
     return topic
 
 
@@ -163,6 +164,9 @@ def test_group():
         p.flush(LIMIT)
         p.close()
 
+    def share():
+        return len(a.assignment()), len(b.assignment())
+
     def served(cond, *members):
         def step():
             for c in members:
@@ -178,16 +182,17 @@ def test_group():
         return c
 
     a = member()
-    ok(served(lambda: len(a.assignment()) == 4, a), "one member holds all")
+    served(lambda: len(a.assignment()) == 4, a)
+    equal(len(a.assignment()), 4, "one member holds all")
     produce(0, 200)
     served(lambda: len(seen) >= 200, a)
     a.commit()
     b = member()
-    ok(served(lambda: len(a.assignment()) == 2 and len(b.assignment()) == 2,
-              a, b), "two share it")
+    served(lambda: share() == (2, 2), a, b)
+    equal(share(), (2, 2), "two share it")
     produce(200, 400)
     served(lambda: len(seen) >= 400, a, b)
-    equal(sorted(seen), list(range(400)), "each record comes to one of them")
+    exactly(seen, 400, "each record comes to one of them")
     a.commit()
     b.commit()
     b.close()
@@ -199,7 +204,7 @@ def test_group():
     produce(400, 450)
     c = member()
     served(lambda: len(seen) >= 450, c)
-    equal(sorted(seen), list(range(450)), "the next resumes after the commits")
+    exactly(seen, 450, "the next resumes after the commits")
     c.close()
 
 

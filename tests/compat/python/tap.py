@@ -1,5 +1,6 @@
 """TAP for the Python clients' suites, and what both need."""
 
+import collections
 import os
 import sys
 import time
@@ -30,6 +31,15 @@ def ok(cond, what):
 def equal(got, want, what):
     if not ok(got == want, what):
         print("#   got  %.300r\n#   want %.300r" % (got, want), flush=True)
+
+
+def exactly(values, count, what):
+    """The values are the numbers below count, each once, in any order."""
+    got = collections.Counter(int(v) for v in values)
+    if not ok(got == collections.Counter(range(count)), what):
+        print("#   missing %.200r" % [n for n in range(count) if n not in got])
+        print("#   repeated %.200r" % [n for n in got if got[n] > 1],
+              flush=True)
 
 
 def skip(what, why):

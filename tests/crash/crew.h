@@ -1,0 +1,50 @@
+/*
+ * crew.h: processes that try many states, some at a time. What a state does
+ * to its process (an assertion, a fault, a loop without end) is that state's
+ * failure; the next process goes on behind it.
+ *
+ *   the program ──► one process a unit: makes its history
+ *                         └──► one process after the other: some hundred
+ *                              states each, then its leaks go with it
+ */
+#ifndef CRASH_CREW_H
+#define CRASH_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CREW_COUNTS = 32, CREW_TEXT = 600 };
+
+/* Shared by all processes; one for each unit. */
+struct crew_unit {
+    uint64_t next;               /* the state at hand */
+    uint64_t end;                /* states of this unit; set by begin */
+    uint64_t done, failed, crashed;
+    uint64_t counts[CREW_COUNTS];        /* the program's own */
+    char first[CREW_TEXT];       /* the first failure */
+    char note[CREW_TEXT];        /* for the line of the result */
+    bool broken;                 /* begin failed: note says why */
+};
+
+struct crew {
+    unsigned units, workers, chunk, patience_s;
+    const char *folder;          /* each worker has one below */
+    /* Makes the unit's history in an empty folder, sets unit->end. */
+    void (*begin)(void *arg, unsigned unit, struct crew_unit *);
+    /* Tries state number unit->next. -1: failed, said by crew_fail(). */
+    int (*state)(void *arg, unsigned unit, struct crew_unit *);
+    /* One line of TAP when a unit is through. */
+    void (*report)(void *arg, unsigned unit, const struct crew_unit *);
+    void *arg;
+};
+
+/* Runs all units; returns those that have failures. NULL folder: one is
+ * made in memory if there is a place for it, and removed. `only`: one state
+ * of one unit, in this process. */
+int crew_run(struct crew *, struct crew_unit **all);
+int crew_run_one(struct crew *, unsigned unit, uint64_t state);
+
+int crew_fail(struct crew_unit *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

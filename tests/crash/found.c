@@ -1,0 +1,334 @@
+/* found.c: what is in a data folder, as facts. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/endian.h"
+#include "base/limits.h"
+#include "record/batch.h"
+#include "work.h"
+
+/* All but the checkpoint, the logs and what is doomed: those are the epoch
+ * room's own. */
+const char record_kinds[RECORD_KINDS] = {META_GROUP, META_IDS, META_TASK,
+    META_OFFSET, META_STORE, META_APP};
+
+struct uuid
+topic_uuid(uint32_t number)
+{
+    struct uuid id = {{0}};
+
+    put_be32(id.bytes, number);
+    id.bytes[8] = 0x80;
+    id.bytes[15] = 1;
+    return id;
+}
+
+struct plog_config
+topic_config(const struct topic *t)
+{
+    return (struct plog_config){.segment_bytes = t->segment_bytes,
+        .index_interval = 512};
+}
+
+struct finding {
+    struct work *work;
+    struct facts *facts;
+    int kind;
+    const struct topic *topic;   /* while its log is read */
+    uint32_t partition;
+    int64_t next;                /* offset */
+};
+
+/* ---- records ---- */
+
+static int
+found_record(void *arg, struct span key, struct span value, struct err *err)
+{
+    struct finding *f = arg;
+    struct fact fact = {.tag = FACT_RECORD, .a = (uint32_t)f->kind,
+        .c = hash_bytes(key), .hash = hash_bytes(value)};
+
+    (void)err;
+    facts_add(f->facts, &fact);
+    return 0;
+}
+
+static int
+found_topic(void *arg, struct span key, struct span value, struct err *err)
+{
+    struct finding *f = arg;
+    struct fact fact = {.tag = FACT_TOPIC, .hash = hash_bytes(value)};
+
+    if (key.len != 16 || value.len < 9)
+        return err_set(err, ERR_DAMAGE, "a topic's record is off");
+    fact.a = get_be32(key.ptr);
+    facts_add(f->facts, &fact);
+    for (int i = 0; i < TOPICS; i++) {
+        struct topic *t = &f->work->topics[i];
+
+        if (t->number != 0)
+            continue;
+        t->number = fact.a;
+        t->parts = get_be32(value.ptr);
+        t->segment_bytes = get_be32(value.ptr + 4);
+        t->purged = value.ptr[8];
+        return 0;
+    }
+    return err_set(err, ERR_DAMAGE, "there are too many topics");
+}
+
+static struct topic *
+topic_find(struct work *w, uint32_t number)
+{
+    for (int i = 0; i < TOPICS; i++)
+        if (w->topics[i].number == number)
+            return &w->topics[i];
+    return NULL;
+}
+
+static int
+found_producer(void *arg, struct span key, struct span value,
+    struct err *err)
+{
+    struct finding *f = arg;
+    struct fact fact = {.tag = FACT_PRODUCER};
+
+    if (key.len != 28 || value.len != 8)
+        return err_set(err, ERR_DAMAGE, "a producer's record is off");
+    fact.a = get_be32(key.ptr);
+    fact.b = get_be32(key.ptr + 16);
+    fact.c = get_be64(key.ptr + 20);
+    fact.hash = get_be64(value.ptr);
+    /* Those of a dropped topic go with the next checkpoint. */
+    if (topic_find(f->work, fact.a) != NULL)
+        facts_add(f->facts, &fact);
+    return 0;
+}
+
+/* A batch that was linked again brings its producer up to date. */
+static void
+found_replayed(void *arg, struct tail *t, struct span bytes)
+{
+    struct finding *f = arg;
+    struct fact fact = {.tag = FACT_PRODUCER};
+    struct batch b;
+
+    if (batch_parse(bytes, &b) != BATCH_OK || b.producer_id < 0)
+        return;
+    fact.a = get_be32(t->topic_id.bytes);
+    fact.b = (uint32_t)t->partition;
+    fact.c = (uint64_t)b.producer_id;
+    fact.hash = (uint64_t)b.base_sequence;
+    facts_add(&f->work->replayed, &fact);
+    for (size_t i = 0; i < f->facts->n; i++) {
+        struct fact *old = &f->facts->v[i];
+
+        if (old->tag == FACT_PRODUCER && old->a == fact.a
+            && old->b == fact.b && old->c == fact.c) {
+            old->hash = fact.hash;
+            return;
+        }
+    }
+    facts_add(f->facts, &fact);
+}
+
+/* ---- logs ---- */
+
+static int
+found_batch(struct finding *f, struct span bytes, struct err *err)
+{
+    struct fact fact = {.tag = FACT_BATCH, .a = f->topic->number,
+        .b = f->partition, .hash = hash_bytes(bytes)};
+    struct batch b;
+
+    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
+        return err_set(err, ERR_DAMAGE, "a bad batch was served: %u/%u",
+            fact.a, fact.b);
+    if (b.base_offset > f->next || batch_last_offset(&b) < f->next)
+        return err_set(err, ERR_DAMAGE, "offset %lld was served for %lld: "
+            "%u/%u", (long long)b.base_offset, (long long)f->next, fact.a,
+            fact.b);
+    fact.c = (uint64_t)b.base_offset;
+    fact.last = batch_last_offset(&b);
+    facts_add(f->facts, &fact);
+    f->next = fact.last + 1;
+    return 0;
+}
+
+static int
+found_cold(struct finding *f, struct tail *t, struct err *err)
+{
+    struct plog_want want = {.offset = f->next, .end_offset = t->hw,
+        .max_bytes = 64 * KIB};
+    struct plog_got got;
+    struct span rest;
+    struct buf out;
+    int rc = 0;
+
+    buf_init(&out, 4 * MIB);
+    if (plog_read(t->plog, &want, &out, &got, err) != PLOG_OK)
+        rc = err_set(err, ERR_DAMAGE, "the log %u/%u can't be read at %lld",
+            f->topic->number, f->partition, (long long)f->next);
+    rest = buf_span(&out);
+    while (rc == 0 && rest.len > 0) {
+        struct batch b;
+
+        if (batch_parse(rest, &b) != BATCH_OK) {
+            rc = err_set(err, ERR_DAMAGE, "plog_read() gave no batch");
+            break;
+        }
+        rc = found_batch(f, b.bytes, err);
+        rest.ptr += b.bytes.len;
+        rest.len -= b.bytes.len;
+    }
+    if (rc == 0 && got.next_offset != f->next)
+        rc = err_set(err, ERR_DAMAGE, "plog_read() says %lld, gave %lld",
+            (long long)got.next_offset, (long long)f->next);
+    buf_release(&out);
+    return rc;
+}
+
+static int
+found_log(struct finding *f, struct tail *t, struct err *err)
+{
+    struct fact end = {.tag = FACT_END, .a = f->topic->number,
+        .b = f->partition, .hash = (uint64_t)t->hw};
+    struct fact start = {.tag = FACT_START, .a = f->topic->number,
+        .b = f->partition, .hash = (uint64_t)t->log_start};
+    int rc = 0;
+
+    tail_check(t);
+    plog_check(t->plog);
+    facts_add(f->facts, &start);
+    facts_add(f->facts, &end);
+    f->next = t->log_start;
+    while (rc == 0 && f->next < t->hw) {
+        struct tail_slice s[16];
+        bool cold;
+        size_t n = tail_read(t, f->next, t->hw, 256 * KIB, s, 16, &cold);
+
+        if (cold)
+            rc = found_cold(f, t, err);
+        else if (n == 0)
+            rc = err_set(err, ERR_DAMAGE, "the tail %u/%u has nothing at "
+                "%lld", f->topic->number, f->partition, (long long)f->next);
+        for (size_t i = 0; i < n; i++) {
+            if (rc == 0)
+                rc = found_batch(f, s[i].bytes, err);
+            chunk_unref(s[i].chunk);
+        }
+    }
+    return rc;
+}
+
+/* ---- stores ---- */
+
+struct scanning {
+    struct facts *facts;
+    const struct shelf *shelf;
+};
+
+static int
+found_key(void *arg, struct span key, struct span value, struct err *err)
+{
+    struct scanning *s = arg;
+    struct fact fact = {.tag = FACT_STATE, .a = s->shelf->store,
+        .b = s->shelf->partition, .c = hash_bytes(key),
+        .hash = hash_bytes(value)};
+
+    (void)err;
+    facts_add(s->facts, &fact);
+    return 0;
+}
+
+static int
+found_stores(struct work *w, struct facts *facts, struct err *err)
+{
+    struct state_reader r;
+    struct arena arena;
+    int rc = 0;
+
+    if (state_reader_init(&r, seq_state(w->seq), err) < 0)
+        return -1;
+    arena_init(&arena, 64 * MIB);
+    for (uint32_t i = 0; i < STORES * SHELVES && rc == 0; i++) {
+        struct shelf *f = state_shelf(seq_state(w->seq), i / SHELVES + 1,
+            i % SHELVES);
+        struct scanning s = {facts, f};
+
+        overlay_lock(&f->overlay);
+        overlay_check(&f->overlay);
+        overlay_unlock(&f->overlay);
+        rc = state_scan(&r, f, STATE_PUBLISHED, SPAN_NULL, SPAN_NULL,
+            SIZE_MAX, &arena, found_key, &s, err);
+    }
+    arena_release(&arena);
+    state_reader_release(&r);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+int
+found_live(struct work *w, struct facts *facts, struct err *err)
+{
+    struct finding f = {.work = w, .facts = facts};
+    int rc = 0;
+
+    for (int i = 0; i < TOPICS && rc == 0; i++) {
+        f.topic = &w->topics[i];
+        if (f.topic->number == 0)
+            continue;
+        for (f.partition = 0; f.partition < f.topic->parts && rc == 0;
+             f.partition++)
+            rc = found_log(&f, f.topic->tails[f.partition], err);
+    }
+    return rc < 0 ? -1 : found_stores(w, facts, err);
+}
+
+static int
+found_tails(struct work *w, struct err *err)
+{
+    for (int i = 0; i < TOPICS; i++) {
+        struct topic *t = &w->topics[i];
+        struct uuid id = topic_uuid(t->number);
+        struct plog_config config = topic_config(t);
+
+        if (t->number == 0)
+            continue;
+        if (t->parts > PARTS)
+            return err_set(err, ERR_DAMAGE, "too many partitions");
+        for (uint32_t p = 0; p < t->parts; p++) {
+            t->tails[p] = seq_tail(w->seq, &id, (int32_t)p, 0, &config, err);
+            if (t->tails[p] == NULL)
+                return -1;
+            t->trimmed[p] = t->tails[p]->log_start;
+        }
+    }
+    return 0;
+}
+
+int
+found_open(struct work *w, struct facts *facts, struct err *err)
+{
+    struct finding f = {.work = w, .facts = facts};
+
+    memset(w->topics, 0, sizeof w->topics);
+    w->replayed.n = 0;
+    for (size_t i = 0; i < RECORD_KINDS; i++) {
+        f.kind = record_kinds[i];
+        if (seq_records(w->seq, (enum meta_kind)f.kind, found_record, &f,
+                err) < 0)
+            return -1;
+    }
+    if (seq_records(w->seq, META_TOPIC, found_topic, &f, err) < 0
+        || seq_records(w->seq, META_PRODUCER, found_producer, &f, err) < 0
+        || found_tails(w, err) < 0
+        || seq_start(w->seq, found_replayed, &f, err) < 0)
+        return -1;
+    return found_live(w, facts, err);
+}

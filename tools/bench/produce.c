@@ -1,0 +1,180 @@
+/*
+ * produce.c: one connection, five requests under way, batches as large as
+ * clients make them, acks=all. The floor is the disk alone: the same bytes,
+ * in blocks as large as what stands in the journal at once. The broker writes
+ * them twice, so half of that is what can be had.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/child.h"
+#include "bench/floor.h"
+#include "bench/raw.h"
+
+enum {
+    PRODUCE_MS = 5000,
+    WARM_MS = 500,
+    IN_FLIGHT = 5,
+    EPOCH_BATCHES = 2,           /* that one flush takes, at this pipeline */
+};
+
+#define BYTES_MAX (INT64_C(6) << 30)     /* of one load: disks are finite */
+
+struct load {
+    struct raw raw;
+    struct shot shot;
+    int in_flight;
+    int64_t acked;               /* requests */
+};
+
+/* Requests until `ms` have passed; the last ones may still be open. */
+static int
+flood(struct load *l, int64_t ms, struct err *err)
+{
+    int64_t end = bench_now_ns() + ms * 1000000;
+    struct span frame;
+
+    while (bench_now_ns() < end && l->acked * l->shot.bytes < BYTES_MAX) {
+        if (bench_stopped(err) < 0)
+            return -1;
+        if (l->in_flight < IN_FLIGHT) {
+            if (raw_send(&l->raw, buf_span(&l->shot.frame), err) < 0)
+                return -1;
+            l->in_flight++;
+            continue;
+        }
+        if (raw_receive(&l->raw, &frame, err) < 0
+            || shot_answered(&l->raw, frame, err) < 0)
+            return -1;
+        l->in_flight--;
+        l->acked++;
+    }
+    return 0;
+}
+
+struct taken {
+    double bytes_s, records_s, server_ns, client_ns;     /* ns: CPU a KiB */
+    double memory;
+};
+
+static int
+flood_measured(struct load *l, const struct child *c, int64_t ms,
+    struct taken *t, struct err *err)
+{
+    int64_t began, server, client, acked;
+    double secs, kib;
+
+    if (flood(l, WARM_MS, err) < 0)
+        return -1;
+    began = bench_now_ns();
+    server = child_cpu_ns(c);
+    client = bench_cpu_ns();
+    acked = l->acked;
+    if (flood(l, ms, err) < 0)
+        return -1;
+    secs = (double)(bench_now_ns() - began) / 1e9;
+    kib = (double)((l->acked - acked) * l->shot.bytes) / 1024;
+    if (kib <= 0)
+        return err_set(err, ETIMEDOUT, "nothing was acknowledged");
+    t->bytes_s = kib * 1024 / secs;
+    t->records_s = (double)((l->acked - acked) * l->shot.records) / secs;
+    t->server_ns = (double)(child_cpu_ns(c) - server) / kib;
+    t->client_ns = (double)(bench_cpu_ns() - client) / kib;
+    t->memory = (double)child_memory(c);
+    return 0;
+}
+
+static int
+floor_of(struct bench *b, const struct load *l, double *bytes_s,
+    struct err *err)
+{
+    int64_t block = EPOCH_BATCHES * l->shot.bytes;
+    struct histogram h;
+
+    if (floor_append(b, block, 700, &h, err) < 0)
+        return -1;
+    *bytes_s = floor_rate(&h) * (double)block / 2;
+    return 0;
+}
+
+/* ---- figures ------------------------------------------------------------ */
+
+static void
+tell(struct bench *b, const struct child *c, const char *what, int64_t size,
+    const struct taken *t, double floor)
+{
+    static const char half[] = "half of bare append+flush";
+    char key[48], name[64];
+
+#define ADD(suffix, says, ...)                                                 \
+    snprintf(key, sizeof key, "produce_%s_" suffix, what);                     \
+    snprintf(name, sizeof name, "produce %lld B: " says, (long long)size);     \
+    report_add(&b->report, &(struct figure){.key = key, .name = name,          \
+        __VA_ARGS__})
+    ADD("mb_per_s", "bytes", .unit = "MB/s", .value = t->bytes_s / 1e6,
+        .floor = floor / 1e6, .floor_is = half, .goal = "0.8 of the floor");
+    ADD("records_per_s", "records", .unit = "/s", .value = t->records_s);
+    if (c->pid > 0) {
+        ADD("server_ns_per_kb", "server CPU", .unit = "ns/KB",
+            .value = t->server_ns, .goal = "1100");
+        ADD("memory_mb", "server memory", .unit = "MB",
+            .value = t->memory / 1e6, .goal = "64");
+    }
+    ADD("client_ns_per_kb", "client CPU", .unit = "ns/KB",
+        .value = t->client_ns);
+#undef ADD
+}
+
+static int
+one_size(struct bench *b, const struct child *c, const char *what,
+    int64_t size, struct err *err)
+{
+    int64_t records = b->batch / (size + 10);
+    bool after = b->turn % 2 == 1;
+    struct taken t;
+    struct load l;
+    double floor = 0;
+    int rc;
+
+    memset(&l, 0, sizeof l);
+    if (topic_make(c->address, "bench-produce", 1, err) < 0)
+        return -1;
+    shot_make(&l.shot, "bench-produce", 0, records > 0 ? records : 1, size);
+    rc = after ? 0 : floor_of(b, &l, &floor, err);
+    if (rc == 0)
+        rc = raw_open(&l.raw, c->address, err);
+    if (rc == 0)
+        rc = flood_measured(&l, c, bench_ms(b, PRODUCE_MS), &t, err);
+    raw_close(&l.raw);
+    if (rc == 0 && after)
+        rc = floor_of(b, &l, &floor, err);
+    if (rc == 0)
+        tell(b, c, what, size, &t, floor);
+    shot_release(&l.shot);
+    return rc;
+}
+
+static int
+one_broker(struct bench *b, const char *what, int64_t size, struct err *err)
+{
+    struct child c;
+    int rc = child_start_or_use(&c, b, "produce", err);
+
+    if (rc == 0)
+        rc = one_size(b, &c, what, size, err);
+    child_stop(&c, SIGTERM);
+    folder_remove(c.data);
+    return rc;
+}
+
+int
+bench_produce(struct bench *b, struct err *err)
+{
+    if (one_broker(b, "1k", b->size, err) < 0)
+        return -1;
+    return one_broker(b, "100b", 100, err);
+}

@@ -1,0 +1,13 @@
+/*
+ * topic.h: topics by the names that people give.
+ */
+#ifndef TOOLS_TOPIC_H
+#define TOOLS_TOPIC_H
+
+#include "client/client.h"
+
+/* client_topic(), with the nearest name in the error. */
+const struct client_topic *topic_named(struct client *, const char *name,
+    struct err *);
+
+#endif
