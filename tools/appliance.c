@@ -82,18 +82,24 @@ open_broker(struct appliance *a, const struct appliance_options *o,
             ao.partitions, err) < 0
         || seq_start(a->seq, topics_replayed, api_topics(a->api), err) < 0)
         return -1;
+    if (o->keep_logs)
+        local_keep_logs(a->local);
     api_start(a->api);
     return 0;
 }
 
 /* Before applications, which would make theirs with the default. */
 static int
-make_topics(struct appliance *a, const struct appliance_topic *t,
+make_topics(struct appliance *a, const struct appliance_options *o,
     struct err *err)
 {
+    const struct appliance_topic *t = o->topics;
+
     for (; t != NULL && t->name != NULL; t++) {
         struct topic_new n = {.name = span_str(t->name),
-            .partitions = t->partitions};
+            .partitions = t->partitions,
+            .settings = local_for_good(),
+            .setting_count = o->keep_logs ? 1 : 0};
         enum kerr rc = topics_create(api_topics(a->api), &n, false, NULL,
             err);
 
@@ -145,7 +151,8 @@ count_crashes(struct appliance *a)
 }
 
 static int
-open_apps(struct appliance *a, struct err *err)
+open_apps(struct appliance *a, const struct appliance_options *o,
+    struct err *err)
 {
     struct engine_opts eo = {.port = local_port(a->local),
         .apps = a->apps,
@@ -155,6 +162,9 @@ open_apps(struct appliance *a, struct err *err)
 
     if (a->apps == NULL || a->apps[0].name == NULL)
         return 0;
+    count_crashes(a);
+    if (o->guard != NULL)
+        o->guard(a->crash_mark);
     buf_init(&report, 64 * 1024);
     rc = engine_new(&eo, &a->engine, err, &report);
     if (rc < 0 && report.len > 0)
@@ -162,7 +172,6 @@ open_apps(struct appliance *a, struct err *err)
     buf_release(&report);
     if (rc < 0)
         return -1;
-    count_crashes(a);
     for (const struct ps_app *p = a->apps; p->name != NULL; p++)
         if (local_app_paused(a->local, p->name, NULL))
             engine_pause(a->engine, p->name);
@@ -234,8 +243,8 @@ appliance_open(struct appliance **out, const struct appliance_options *o,
     a->apps = o->apps;
     snprintf(mark, sizeof mark, "%s/crashed", o->data);
     a->crash_mark = xstrdup(mark);
-    if (open_broker(a, o, err) < 0 || make_topics(a, o->topics, err) < 0
-        || open_apps(a, err) < 0 || open_fronts(a, o, err) < 0) {
+    if (open_broker(a, o, err) < 0 || make_topics(a, o, err) < 0
+        || open_apps(a, o, err) < 0 || open_fronts(a, o, err) < 0) {
         appliance_close(a);
         return -1;
     }

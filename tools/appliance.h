@@ -29,10 +29,14 @@ struct appliance_options {
     unsigned threads;            /* of streams */
     int32_t partitions;          /* of topics made by themselves */
     bool auto_create;
+    bool keep_logs;              /* local_keep_logs(); and of `topics` */
     const struct appliance_topic *topics;    /* made unless they are there;
                                               * NULL name ends; NULL: none */
     const char *advertised_host; /* NULL: who asks is told its own */
     uint16_t advertised_port;
+    /* Called before the first application runs, with the name of the file
+     * that a handler of fatal signals shall make. NULL: nobody. */
+    void (*guard)(const char *crash_mark);
     uint64_t journal_max, tail_max, cache_max, overlay_max;  /* 0: defaults */
 };
 

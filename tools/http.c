@@ -410,7 +410,7 @@ check_origin(struct http_call *c, const struct evhttp_uri *uri)
             || (named != NULL && !host_is_local(named)))) {
         http_fail(c, 403, "FORBIDDEN", "this address is served to "
             "localhost, 127.0.0.1 and [::1] only, not to %.100s",
-            host != NULL ? host : named);
+            host != NULL && !host_is_local(host) ? host : named);
         return false;
     }
     if (evhttp_request_get_command(c->req) == EVHTTP_REQ_POST

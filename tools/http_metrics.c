@@ -50,7 +50,7 @@ counted(struct buf *b, const char *prefix, const char *name, const char *help,
     if (len > 3 && strcmp(name + len - 3, "_ns") == 0) {
         snprintf(full, sizeof full, "%s%.*s_seconds_total", prefix,
             (int)len - 3, name);
-        family(b, full, "counter", help);
+        family(b, full, "counter", help + (strncmp(help, "nano", 4) ? 0 : 4));
         buf_printf(b, "penstock_%s %.9f\n", full, (double)value / 1e9);
         return;
     }

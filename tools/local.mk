@@ -1,5 +1,6 @@
 # tools: see README.md
 include tools/client/local.mk
+include tools/bench/local.mk
 
 # Everything that commands are made of, but not their table: so a test takes
 # what it needs, and only that is linked.
@@ -38,18 +39,22 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/commands.h %D%/commands.tbl \
     %D%/completion.c \
     %D%/consume.c \
+    %D%/crash.c %D%/crash.h \
+    %D%/dev.c \
     %D%/group.c \
     %D%/help.c \
+    %D%/letters.c %D%/letters.h \
     %D%/main.c \
     %D%/produce.c \
-    %D%/serve.h \
+    %D%/serve.c %D%/serve.h \
+    %D%/settings.c %D%/settings.h %D%/settings.tbl \
     %D%/topic.c %D%/topic.h \
     %D%/version.c \
     %D%/views.c %D%/views.h
 
 # In the order of dependence: who calls comes before who is called.
-PENSTOCK_LIBS = %D%/libcommands.a %D%/libtools.a $(CLIENT_LIBS) \
-    streams/serde/libserde.a proto/libproto.a
+PENSTOCK_LIBS = %D%/libcommands.a %D%/bench/libbench.a \
+    %D%/libappliance.a %D%/libtools.a $(CLIENT_LIBS) $(APPLIANCE_LIBS)
 PENSTOCK_SYSTEM_LIBS = $(LIBEVENT_LIBS) $(LMDB_LIBS) $(PROTOBUF_C_LIBS) \
     $(CODECS_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) -lm
 

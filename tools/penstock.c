@@ -3,11 +3,10 @@
 #include "config.h"
 
 #include "penstock/streams.h"
+#include "services/services.h"
 
 int
 main(int argc, char **argv)
 {
-    static const struct ps_app none[] = {{NULL, NULL, NULL}};
-
-    return penstock_main(argc, argv, none);
+    return penstock_main(argc, argv, services_apps);
 }

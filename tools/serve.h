@@ -5,6 +5,7 @@
 #define TOOLS_SERVE_H
 
 struct cli;
+struct ps_app;
 struct settings;
 
 /* Run until a signal. cli->apps are the applications to run. */
@@ -19,8 +20,9 @@ struct serve_ready {
     const char *bootstrap;       /* "127.0.0.1:9092" */
     const char *http;            /* "http://127.0.0.1:8080", NULL: none */
     const char *data;
+    const struct ps_app *apps;   /* that run; NULL: none; as long as it does */
 };
-int serve_run(struct cli *, const struct settings *,
+int serve_run(struct cli *, struct settings *,
     void (*ready)(void *arg, const struct serve_ready *), void *arg);
 
 #endif

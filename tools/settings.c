@@ -172,8 +172,6 @@ put_setting(struct settings *s, const struct setting *k, const char *text,
 {
     void *to = (char *)s + k->at;
 
-    if (k->kind != FLAG && *text == '\0')
-        return err_set(err, ERR_USAGE, "it needs a value");
     switch (k->kind) {
     case TEXT:
         return put_text(s, to, text, err);
@@ -264,10 +262,12 @@ take_line(struct settings *s, char *line, struct err *err)
     for (char *c = key; *c != '\0'; c++)
         if (*c == '_')
             *c = '-';
-    for (size_t i = 0; i < countof(table); i++)
+    for (size_t i = 0; i < countof(table) && *value != '\0'; i++)
         if (strcmp(table[i].name, key) == 0)
             return put_setting(s, &table[i], value, err) == 0
                 ? 0 : err_prefix(err, "%s", key);
+    if (*value == '\0')
+        return err_set(err, ERR_USAGE, "'%.60s' needs a value", key);
     return unknown_key(key, err);
 }
 

@@ -31,7 +31,7 @@ struct settings {
     const char *durability, *log_format;
     int64_t port, http_port, ready_fd;   /* -1: not given */
     int64_t threads, partitions, journal_max, memory;    /* 0: the default */
-    bool allow_public, no_auto_create, no_apps, die;
+    bool allow_public, no_auto_create, no_apps, keep_logs, die;
     struct settings_list app, topic;
 };
 
@@ -49,11 +49,5 @@ const char *settings_http(struct settings *);    /* NULL: off */
 /* Splits "HOST:PORT". */
 int settings_split(const char *where, char *host, size_t size,
     uint16_t *port, struct err *);
-
-/* For the tables of options of commands that take them all. */
-#define SETTING(field, letter, name, kind, value, help)                        \
-    {letter, name, value, help},
-#define SETTINGS_OPTS                                                          \
-    {'C', "config", "FILE", "read settings from a file"},
 
 #endif

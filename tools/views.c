@@ -70,6 +70,8 @@ code_of(int status)
     case 429:
     case 503:
         return CLIENT_KERR + KERR_COORDINATOR_LOAD_IN_PROGRESS;
+    case 400:
+        return ERR_USAGE;
     default:
         return ERR_LIMIT;
     }
@@ -260,12 +262,8 @@ cmd_stock_get(struct cli *cli)
     path = path_of("/v1/views/stock/", cli->args[0], "");
     rc = ask(cli, "GET", path, 0, &root, &err);
     free(path);
-    if (rc != 0) {
-        if (err.code == ERR_NOTFOUND)
-            err_set(&err, ERR_NOTFOUND, "there is no product '%.100s'",
-                cli->args[0]);
+    if (rc != 0)
         return cli_fail(cli, &err);
-    }
     if (!printed_as_json(cli, root)) {
         json_object_del(root, "epoch");
         rows = json_array();
@@ -399,9 +397,6 @@ ask_app(const struct cli *cli, const char *method, const char *tail,
     path = path_of("/v1/streams/", cli->args[0], tail);
     rc = ask(cli, method, path, 0, root, err);
     free(path);
-    if (rc != 0 && err->code == ERR_NOTFOUND)
-        err_set(err, ERR_NOTFOUND, "there is no application '%.100s'",
-            cli->args[0]);
     return rc;
 }
 

@@ -81,6 +81,16 @@ tail_dirty(struct seq *s, struct tail *t)
     s->dirty_tails = tail_ref(t);
 }
 
+/* Dropped for good: the frame that says so is on the disk. Until then what
+ * is committed of it must be written like that of any other. */
+static bool
+tail_gone(struct seq *s, struct tail *t)
+{
+    uint64_t in = atomic_load(&t->dropped_in);
+
+    return in != 0 && in <= atomic_load(&s->published);
+}
+
 /* One batch on its way to its plog. */
 struct due {
     struct tail *tail;
@@ -123,32 +133,28 @@ dues_add(struct dues *d, const struct effect_batch *b)
 }
 
 /* What the log's start has passed need not be written at all: a repartition
- * log that its task keeps up with costs no segment. The start itself may lie
- * within a batch, and the files begin with whole ones. */
-static size_t
-dues_skip(const struct due *v, size_t n, struct tail *t)
+ * log that its task keeps up with costs no segment. All of it or nothing:
+ * else each pass would begin a file of its own. */
+static bool
+dues_passed(const struct due *v, size_t n, struct tail *t)
 {
-    int64_t start = atomic_load(&t->log_start);
-    size_t skip = 0;
-
-    while (skip < n && v[skip].chunk.last_offset < start)
-        skip++;
-    if (skip > 0)
-        plog_trim(t->plog, v[skip - 1].chunk.last_offset + 1);
-    return skip;
+    return v[n - 1].chunk.last_offset < atomic_load(&t->log_start);
 }
 
-/* The folder of the topic; plog makes that of the partition in it. */
+/* The folder of the topic; plog makes that of the partition in it. One that
+ * is there may be from a process that died before it was synced. */
 static int
-topic_folder(struct seq *s, const struct tail *t, struct err *err)
+topic_folder(struct seq *s, struct tail *t, struct err *err)
 {
     char path[DATADIR_PATH];
 
+    if (t->keeper_folder)
+        return 0;
     datadir_topic(s->datadir, &t->topic_id, path);
-    if (s->world->ops->mkdir(s->world, path, 0700) == 0)
-        s->topics_dirty = true;
-    else if (errno != EEXIST)
+    if (s->world->ops->mkdir(s->world, path, 0700) < 0 && errno != EEXIST)
         return err_set(err, errno, "make folder %s", path);
+    s->topics_dirty = true;
+    t->keeper_folder = true;
     return 0;
 }
 
@@ -156,31 +162,33 @@ static int
 write_tail(struct seq *s, struct due *v, size_t n, struct err *err)
 {
     struct tail *t = v[0].tail;
-    int64_t end = v[n - 1].chunk.last_offset + 1;
+    int64_t end = v[n - 1].chunk.last_offset + 1, start;
     struct plog_chunk *chunks;
-    size_t skip;
     int rc = 0;
 
-    if (atomic_load(&t->dropped)) {
+    if (tail_gone(s, t)) {
         atomic_store(&t->written, end);
         return 0;
     }
-    skip = dues_skip(v, n, t);
-    if (!t->keeper_dirty && skip < n && topic_folder(s, t, err) < 0)
-        return -1;
-    tail_dirty(s, t);
-    if (skip < n) {
-        chunks = xcalloc(n - skip, sizeof *chunks);
-        for (size_t i = skip; i < n; i++) {
-            chunks[i - skip] = v[i].chunk;
+    if (!dues_passed(v, n, t)) {
+        if (topic_folder(s, t, err) < 0)
+            return -1;
+        tail_dirty(s, t);
+        chunks = xcalloc(n, sizeof *chunks);
+        for (size_t i = 0; i < n; i++) {
+            chunks[i] = v[i].chunk;
             s->counters.written_bytes += v[i].chunk.bytes.len;
         }
-        rc = plog_append(t->plog, chunks, n - skip, err);
+        rc = plog_append(t->plog, chunks, n, err);
         free(chunks);
     }
-    if (rc == 0)
-        atomic_store(&t->written, end);
-    return rc;
+    if (rc < 0)
+        return -1;
+    tail_dirty(s, t);
+    start = atomic_load(&t->log_start);
+    plog_trim(t->plog, start < end ? start : end);
+    atomic_store(&t->written, end);
+    return 0;
 }
 
 static bool
@@ -264,7 +272,7 @@ apply_op(struct seq *s, const struct effect_op *op, uint64_t epoch)
         keeper_dirty_put(s, op->key, NULL);
         break;
     case EFFECT_TRIM:
-        if (op->tail != NULL && !atomic_load(&op->tail->dropped)) {
+        if (op->tail != NULL && !tail_gone(s, op->tail)) {
             plog_trim(op->tail->plog, op->offset);
             tail_dirty(s, op->tail);
         }
@@ -465,7 +473,7 @@ checkpoint_logs(struct seq *s, struct meta_write *w, struct err *err)
          t = t->keeper_next) {
         struct plog_state st;
 
-        if (atomic_load(&t->dropped))
+        if (tail_gone(s, t))
             continue;
         plog_state_get(t->plog, &st);
         logrec_pack(&st, &packed);
@@ -539,7 +547,7 @@ checkpoint_sync(struct seq *s, struct err *err)
     if (s->opts.durability == DURABILITY_MEMORY)
         return 0;
     for (struct tail *t = s->dirty_tails; t != NULL; t = t->keeper_next)
-        if (!atomic_load(&t->dropped) && plog_sync(t->plog, err) < 0)
+        if (!tail_gone(s, t) && plog_sync(t->plog, err) < 0)
             return -1;
     if (s->topics_dirty && datadir_sync(s->datadir, "topics", err) < 0)
         return -1;
@@ -597,7 +605,12 @@ checkpoint_sweep(struct seq *s)
     while ((t = list) != NULL) {
         list = t->keeper_next;
         t->keeper_dirty = false;
-        if (!atomic_load(&t->dropped) && plog_doomed(t->plog) > 0) {
+        /* A replay may lay segments out in another way than before. */
+        if (t->recovered && !tail_gone(s, t)
+            && plog_sweep(t->plog, &err) < 0)
+            diag(WARN, LOG, "%s", err.text);
+        t->recovered = false;
+        if (!tail_gone(s, t) && plog_doomed(t->plog) > 0) {
             if (plog_unlink_doomed(t->plog, &err) < 0)
                 diag(WARN, LOG, "%s", err.text);
             tail_dirty(s, t); /* so that the next one forgets their names */

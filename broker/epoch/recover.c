@@ -492,7 +492,7 @@ seq_tail_drop(struct seq *s, struct tail *t)
     tail_entry_key(key, &t->topic_id, t->partition);
     e = table_del(&s->tails, span_of(key, sizeof key));
     assert(e != NULL);
-    atomic_store(&t->dropped, true);
+    atomic_store(&t->dropped_in, s->open->number);
     t->owner = NULL;
     t->on_link = NULL;
     t->on_publish = NULL;
@@ -536,6 +536,7 @@ replay_batch(struct seq *s, struct replay *r, const struct replay_batch *b,
         .max_timestamp = head.max_timestamp,
         .epoch = epoch};
     tail_replay(t, &eb->batch);
+    t->recovered = true;
     atomic_store(&t->hw, t->end);
     s->unwritten += eb->batch.size;
     if (to->fn != NULL)

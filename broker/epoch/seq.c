@@ -124,7 +124,7 @@ seq_epoch_max(const struct seq *s)
 
     if (max > EPOCH_BYTES_MAX)
         max = EPOCH_BYTES_MAX;
-    return max > 256 * KIB ? max : 256 * KIB;
+    return max > 1 * MIB ? max : 1 * MIB;
 }
 
 /* What may be in the open epoch now. Loop. */
@@ -388,12 +388,12 @@ seq_ask_checkpoint(struct seq *s, bool clean)
 
     assert(!s->checkpointing);
     s->checkpointing = true;
-    e->number = s->published;
     e->checkpoint = true;
     e->clean = clean;
     if (!clean)
         seq_plan_growth(s, e);
     e->cursor = journal_cursor(s->journal);
+    e->number = e->cursor.epoch;
     e->clock_ms = seq_clock_ms(s);
     lock_take(&s->state.lock);
     for (size_t i = 0; (f = state_next(&s->state, &i)) != NULL;) {

@@ -55,9 +55,11 @@ struct tail {
     size_t head, count, cap;
     _Atomic int64_t log_start, written, hw, end;
     size_t bytes;                /* of the batches held */
-    atomic_bool dropped;         /* its topic was deleted */
+    _Atomic uint64_t dropped_in; /* epoch that deletes its topic; 0: none */
 
+    bool recovered;              /* keeper: the journal had batches of it */
     bool keeper_dirty;           /* keeper: has changed since the checkpoint */
+    bool keeper_folder;          /* keeper: its topic's folder is there */
     struct tail *keeper_next;    /* keeper: its list of such tails */
 };
 

@@ -249,6 +249,23 @@ local_linked(struct topic *topic, int32_t partition)
             lt->local->pub.ops->wake(&lt->local->pub, i);
 }
 
+void
+local_keep_logs(struct local *l)
+{
+    l->keep_logs = true;
+}
+
+const struct topic_setting *
+local_for_good(void)
+{
+    static char never[] = "-1";
+    static struct topic_setting s;
+
+    s = (struct topic_setting){
+        config_def_find(span_str("retention.ms")), never};
+    return &s;
+}
+
 static struct local_topic *
 local_topic_new(struct local *l, struct topic *topic, enum port_kind kind)
 {
@@ -258,6 +275,7 @@ local_topic_new(struct local *l, struct topic *topic, enum port_kind kind)
     lt->name = xstrdup(topic->name);
     lt->id = l->topic_count++;
     lt->kind = kind;
+    lt->purge = kind == PORT_REPARTITION && topic->purge;
     lt->topic_id = topic->id;
     lt->pub.handle = lt;
     lt->pub.partitions = topic->partition_count;
@@ -282,8 +300,10 @@ topic_on_loop(struct local *l, const char *name, enum port_kind kind,
     struct topic *t = topics_find(l->topics, span_str(name));
     struct topic_new n = {.name = span_str(name),
         .partitions = partitions > 0 ? partitions : l->partitions,
+        .settings = local_for_good(),
+        .setting_count = l->keep_logs ? 1 : 0,
         .internal = kind == PORT_REPARTITION,
-        .purge = kind == PORT_REPARTITION};
+        .purge = kind == PORT_REPARTITION && !l->keep_logs};
     struct local_topic *lt = l->topic_list;
 
     while (lt != NULL && strcmp(lt->name, name) != 0)

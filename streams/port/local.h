@@ -23,6 +23,13 @@ int local_load(struct local **, struct seq *, struct topics *,
     unsigned threads, int32_t partitions, struct err *);
 struct port *local_port(struct local *);
 void local_free(struct local *);         /* NULL allowed */
+/* Topics that are made from now on keep their records for good: no retention
+ * by age, and what tasks have read of their own logs stays as well. So an
+ * oracle can replay them; and so they fill the disk. Loop, before an engine
+ * opens its tasks. A log that is there already stays as it was made. */
+void local_keep_logs(struct local *);
+/* The setting that says so of a topic, retention.ms=-1. */
+const struct topic_setting *local_for_good(void);
 
 /* A published read of a store, for queries: every shelf of that name in the
  * application. Loop. */

@@ -260,6 +260,8 @@ local_poll(struct port_task *task, unsigned input, int64_t offset,
         st = take_records(in, max, out, count, err);
     }
     *next = in->next;
+    if (*count == 0)
+        state_reader_park(&t->reader); /* LMDB may reuse its pages */
     return st;
 }
 

@@ -20,6 +20,7 @@ struct local_topic {
     uint32_t id;                 /* counts from 0: index of a task's outs */
     struct port_topic pub;
     enum port_kind kind;
+    bool purge;                  /* its start follows what its task has read */
     struct uuid topic_id;
     struct tail **tails;
     uint64_t *readers;           /* bit per thread, by partition */
@@ -52,6 +53,7 @@ struct local {
     struct topics *topics;
     pthread_t loop;
     int32_t partitions;          /* of topics that are made */
+    bool keep_logs;
     unsigned thread_count;
     struct local_thread *threads;
     struct local_topic *topic_list;      /* grows at the head */

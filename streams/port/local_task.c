@@ -86,7 +86,7 @@ open_input(struct local_task *t, const struct port_task_spec *spec,
     if (t->pub.offsets[i] < in->tail->log_start)
         t->pub.offsets[i] = in->tail->log_start;
     /* A log of our own begins where its task goes on. */
-    if (in->topic->kind == PORT_REPARTITION)
+    if (in->topic->purge)
         atomic_store(&in->tail->log_start, t->pub.offsets[i]);
 }
 
@@ -498,7 +498,7 @@ run_purges(struct local_task *t, struct run_effect *r,
     const struct port_run *run)
 {
     for (unsigned i = 0; i < t->input_count; i++)
-        if (t->inputs[i].topic->kind == PORT_REPARTITION)
+        if (t->inputs[i].topic->purge)
             r->purges[r->effect.n_purges++] = (struct effect_purge){
                 t->inputs[i].tail, run->offsets[i]};
 }

@@ -18,7 +18,9 @@
  *    it will poll when it is its turn, and nothing keeps it from that.
  *    Records that it has taken, but whose run is not yet linked, so that the
  *    next task of the branch can't see them, count as its head, too.
- * 4. A task that is paused or has failed has no head.
+ * 4. A task that has failed has no head. A paused one keeps its own: all tasks
+ *    of an application pause and resume together, but one after another, and
+ *    the first to resume must not run ahead of the others.
  *
  * No deadlock: the task with the lowest head of all may always go on.
  *
@@ -90,8 +92,9 @@ int64_t
 task_head(const struct task *t)
 {
     int64_t head = TIME_NONE, h;
+    int state = atomic_load(&t->state);
 
-    if (atomic_load(&t->state) != TASK_RUNNING)
+    if (state != TASK_RUNNING && state != TASK_PAUSED)
         return TIME_NONE;
     for (unsigned i = 0; i < t->input_count; i++) {
         const struct input *in = &t->inputs[i];

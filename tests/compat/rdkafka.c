@@ -192,7 +192,7 @@ test_too_large(void)
     topic_new(roomy, 1, "max.message.bytes=4000000");
     rk = producer_new(&r, WORDS("message.max.bytes=4000000"));
     is_err(produce_size(rk, &r, topic, 2000000),
-        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "a batch over the broker's limit");
+        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "a batch over the limit");
     is_err(produce_size(rk, &r, topic, 900000), 0, "one under it");
     is_err(produce_size(rk, &r, roomy, 2000000), 0,
         "a topic with a larger max.message.bytes takes it");

@@ -306,7 +306,6 @@ found_tails(struct work *w, struct err *err)
             t->tails[p] = seq_tail(w->seq, &id, (int32_t)p, 0, &config, err);
             if (t->tails[p] == NULL)
                 return -1;
-            t->trimmed[p] = t->tails[p]->log_start;
         }
     }
     return 0;
@@ -330,5 +329,8 @@ found_open(struct work *w, struct facts *facts, struct err *err)
         || found_tails(w, err) < 0
         || seq_start(w->seq, found_replayed, &f, err) < 0)
         return -1;
+    for (int i = 0; i < TOPICS; i++)
+        for (uint32_t p = 0; p < w->topics[i].parts; p++)
+            w->topics[i].trimmed[p] = w->topics[i].tails[p]->log_start;
     return found_live(w, facts, err);
 }

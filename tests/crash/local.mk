@@ -31,3 +31,11 @@ TESTS += %D%/states
 %C%_states_LDFLAGS = $(AM_LDFLAGS) $(CRASH_WRAP)
 %C%_states_LDADD = %D%/libcrash.a $(CRASH_LIBS)
 EXTRA_DIST += %D%/README.md
+
+if HAVE_RDKAFKA
+check_PROGRAMS += %D%/kill9
+TESTS += %D%/kill9
+%C%_kill9_SOURCES = %D%/kill9.c
+%C%_kill9_LDADD = proto/libproto.a broker/base/libbase.a $(RDKAFKA_LIBS) \
+    $(PROTOBUF_C_LIBS) $(XXHASH_LIBS)
+endif

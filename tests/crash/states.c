@@ -370,6 +370,7 @@ main(int argc, char **argv)
     int bad;
 
     program = argv[0];
+    cut_strict = getenv("PENSTOCK_STRICT") != NULL;
     if (argc == 6 && strcmp(argv[1], "-r") == 0) {
         h.count = number(argv[4], "", 0);
         h.seed = number(argv[5], "", 0);

@@ -10,3 +10,4 @@ include tests/unit/api/local.mk
 include tests/unit/streams/local.mk
 include tests/unit/serde/local.mk
 include tests/unit/services/local.mk
+include tests/unit/tools/local.mk

@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "penstock/streams.h"
 
 enum { READY_FD = 3, READY_MS = 60000, STOP_MS = 60000, ARGS_MAX = 24 };
 

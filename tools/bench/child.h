@@ -17,8 +17,7 @@
 #include <sys/types.h>
 
 #include "bench/bench.h"
-
-struct ps_app;
+#include "penstock/streams.h"
 
 struct child {
     pid_t pid;                   /* 0: none */

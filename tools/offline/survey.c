@@ -208,6 +208,10 @@ survey_read(const struct survey *s, const struct survey_frame *f,
     w->ops->close(w, fd);
     if (n != (ssize_t)f->h.length)
         return err_set(err, n < 0 ? errno : EIO, "read %s", path);
+    /* Whoever reads it relies on the proof, so it is made of these bytes. */
+    if (f->whole && frame_prove(buf_span(out), err) != FRAME_OK)
+        return err_set(err, ERR_DAMAGE, "%s at %llu reads otherwise now: the "
+            "disk is failing", path, (unsigned long long)f->pos);
     return 0;
 }
 

@@ -333,7 +333,7 @@ public final class Suite {
         a.commitSync();
         b.commitSync();
         b.close();
-        Tap.ok(g.served(() -> held(a) == 4, a), "one leaves: the other has all");
+        Tap.ok(g.served(() -> held(a) == 4, a), "one leaves: one has all");
         a.commitSync(Map.of(new TopicPartition(g.topic, 0),
             new OffsetAndMetadata(100, "noted")));
         Tap.equal(a.committed(Set.of(new TopicPartition(g.topic, 0))).values()

@@ -170,7 +170,8 @@ def test_group():
     def served(cond, *members):
         def step():
             for c in members:
-                for records in c.poll(50).values():
+                # a join goes on only within poll, so that it needs its time
+                for records in c.poll(500).values():
                     seen.extend(int(m.value) for m in records)
             return cond()
         return within(step, 60)
@@ -178,6 +179,9 @@ def test_group():
     def member():
         c = consumer(group, heartbeat_interval_ms=500,
                      session_timeout_ms=6000)
+        # the leader assigns nothing, and may stay with that, if it comes to
+        # assign before the topic's metadata came to it
+        c.partitions_for_topic(topic)
         c.subscribe([topic])
         return c
 

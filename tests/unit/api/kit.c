@@ -11,12 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/diag.h"
 #include "base/endian.h"
 
 enum {
     TURNS_MAX = 20000,           /* of waiting for an answer */
     SILENT_TURNS = 20,
     IN_FLIGHT = 64,
+    HEADER = 4 + 8 + 2 + 3 + 1,  /* size and header of a request by "kit" */
 };
 
 struct client {
@@ -124,11 +126,6 @@ kit_crash(struct kit *k)
     kit_stop(k);
     shell("rm -rf %s && mv %s.copy %s", k->dir);
     kit_start(k);
-#ifdef KIT_NUDGE
-    if (topics_find(api_topics(k->api), S("nudge")) == NULL && !seq_readonly(k->seq, NULL))
-        kit_topic(k, "nudge", 1);
-    else { for (int i = 2; i < 900; i++) { struct err err; struct topic *t = topics_find(api_topics(k->api), S("nudge")); if (t->partition_count < i) { topics_grow(api_topics(k->api), t, i, false, &err); kit_turn(k, true); break; } } }
-#endif
 }
 
 void
@@ -146,6 +143,7 @@ kit_setup(void **state)
 
     snprintf(k->dir, sizeof k->dir, "api-test.XXXXXX");
     assert_non_null(mkdtemp(k->dir));
+    diag_configure("error", false);
     ops = *world_real()->ops;
     ops.mono_ns = kit_mono_ns;
     ops.wall_ms = kit_wall_ms;
@@ -204,6 +202,17 @@ void
 kit_forget(struct kit *k)
 {
     arena_reset(&k->arena);
+}
+
+/* splitmix64 */
+uint64_t
+kit_random(struct kit *k, uint64_t below)
+{
+    uint64_t z = k->rng += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) % below;
 }
 
 void *
@@ -275,6 +284,21 @@ client_close(struct client *c)
     free(c);
 }
 
+bool
+client_ended(const struct client *c)
+{
+    return c->ended;
+}
+
+bool
+client_asked(const struct client *c, int *key)
+{
+    if (c->first_id == c->next_id)
+        return false;
+    *key = c->asked[c->first_id % IN_FLIGHT].api->key;
+    return true;
+}
+
 static void
 client_fill(struct client *c)
 {
@@ -323,6 +347,8 @@ client_send(struct client *c, int key, int version, const void *request)
     assert_false(wire_out_failed(&out));
     buf_init(&all, 128 * MIB);
     wire_out_copy(&out, &all);
+    if (c->kit->mangle != NULL && all.len > HEADER)
+        c->kit->mangle(c->kit, all.ptr + HEADER, all.len - HEADER);
     client_send_bytes(c, buf_span(&all));
     buf_release(&all);
     wire_out_release(&out);

@@ -51,6 +51,9 @@ struct kit {
     struct arena arena;
     struct world world;
     int64_t ahead_ns;            /* of the real clock */
+    /* Spoils the body of a request on its way; NULL: nothing does. */
+    void (*mangle)(struct kit *, uint8_t *body, size_t len);
+    uint64_t rng;
 };
 
 /* A started broker in a folder of its own. */
@@ -68,11 +71,13 @@ void kit_turn(struct kit *, bool publish);
 /* Time passes, in steps of a second at most, with a turn after each. */
 void kit_pass(struct kit *, int64_t ms);
 void kit_forget(struct kit *);           /* what was received */
+uint64_t kit_random(struct kit *, uint64_t below);       /* from k->rng */
 
 #define KIT_NEW(k, type) ((struct type *)kit_new(k, &type##_type, 1))
 /* An array of n in the field, each with defaults. */
 #define KIT_LIST(k, field, type, count)                                        \
-    ((field).n = (count), (field).v = kit_new(k, &type##_type, (count)))
+    ((field).n = (int32_t)(count),                                             \
+        (field).v = kit_new(k, &type##_type, (size_t)(field).n))
 void *kit_new(struct kit *, const struct wire_type *, size_t n);
 void *kit_alloc(struct kit *, size_t bytes);
 struct span kit_text(struct kit *, const char *fmt, ...)
@@ -86,6 +91,8 @@ void client_send(struct client *, int key, int version, const void *request);
 void client_send_bytes(struct client *, struct span);
 /* The next answer, if it has arrived; takes no turn. */
 const void *client_poll(struct client *);
+bool client_ended(const struct client *);        /* closed by the broker */
+bool client_asked(const struct client *, int *key);      /* and waits */
 /* Turns, until the next answer is there. */
 const void *client_wait(struct client *);
 /* Turns; nothing must come. */

@@ -1,6 +1,6 @@
 # tests/unit/api
 if HAVE_CMOCKA
-API_TESTS = %D%/groups %D%/offsets %D%/admin %D%/configs
+API_TESTS = %D%/admin %D%/configs %D%/groups %D%/offsets %D%/random
 check_PROGRAMS += $(API_TESTS)
 TESTS += $(API_TESTS)
 API_TEST_LIBS = broker/api/libapi.a broker/net/libnet.a \
@@ -18,4 +18,6 @@ API_TEST_KIT = %D%/kit.c %D%/kit.h
 %C%_admin_LDADD = $(API_TEST_LIBS)
 %C%_configs_SOURCES = %D%/configs.c $(API_TEST_KIT)
 %C%_configs_LDADD = $(API_TEST_LIBS)
+%C%_random_SOURCES = %D%/random.c $(API_TEST_KIT)
+%C%_random_LDADD = $(API_TEST_LIBS)
 endif

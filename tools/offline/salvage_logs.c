@@ -1,0 +1,1051 @@
+/*
+ * salvage_logs.c: segments: linked, copied, or rebuilt batch by batch.
+ *
+ * A log of which LMDB knows the segments and all are right is taken over file
+ * by file: the sealed ones by a hard link where that goes (they are never
+ * written again), the last one as a copy, since the new folder appends to
+ * it. Without LMDB's list the files' own order is taken if it has no gap.
+ * Else batches are read one by one and appended to a new log; where some are
+ * damaged a batch without records stands for their offsets (as compaction
+ * leaves them in Kafka), so that all others keep theirs.
+ */
+#include "config.h"
+
+#include "offline/salvage_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/endian.h"
+#include "base/limits.h"
+#include "epoch/logrec.h"
+#include "proto/store.pb-c.h"
+#include "record/batch.h"
+
+enum {
+    READ_BYTES = 4 << 20,
+    COPY_BYTES = 1 << 20,
+    DIRTY_MAX = 200,             /* logs with an open file */
+};
+
+struct salvage_log *
+salvage_log_get(struct salvage *s, const struct uuid *id, int32_t partition)
+{
+    uint8_t key[LOG_KEY];
+    void **slot;
+    struct salvage_log *l;
+
+    log_key(key, id, partition);
+    slot = omap_slot(&s->logs, span_of(key, sizeof key));
+    if (*slot == NULL) {
+        l = xcalloc(1, sizeof *l);
+        memcpy(l->key, key, sizeof key);
+        l->id = *id;
+        l->partition = partition;
+        producers_init(&l->producers);
+        *slot = l;
+    }
+    return *slot;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+log_lost(struct salvage *s, const struct salvage_log *l, const char *fmt, ...)
+{
+    char file[DATADIR_PATH], text[300];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say_lost(s, log_path(&l->id, l->partition, NULL, NULL, file), "%s", text);
+}
+
+static bool
+topic_known(const struct salvage *s, const struct uuid *id)
+{
+    uint8_t key[17] = {META_TOPIC};
+    struct span ignored;
+
+    memcpy(key + 1, id->bytes, 16);
+    return records_get(&s->records, span_of(key, sizeof key), &ignored);
+}
+
+/* ---- producers ---- */
+
+/* What the base knows of them. */
+static void
+producers_load(struct salvage *s, struct salvage_log *l)
+{
+    uint8_t prefix[1 + LOG_KEY] = {META_PRODUCER};
+    struct omap_iter it;
+    struct span key, value;
+
+    l->loaded = true;
+    memcpy(prefix + 1, l->key, LOG_KEY);
+    omap_seek(&s->records, span_of(prefix, sizeof prefix), &it);
+    while (records_next(&it, META_PRODUCER, &key, &value)
+        && key.len == LOG_KEY + 8 && memcmp(key.ptr, l->key, LOG_KEY) == 0) {
+        Store__Producer *m
+            = store__producer__unpack(NULL, value.len, value.ptr);
+        struct producer *p;
+
+        if (m == NULL)
+            continue;
+        p = producers_make(&l->producers, (int64_t)get_be64(key.ptr
+            + LOG_KEY));
+        p->epoch = (int16_t)m->epoch;
+        p->used_ms = m->used_ms;
+        p->count = 0;
+        for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
+            p->window[p->count++] = (struct producer_batch){
+                .first_seq = m->window[i]->first_seq,
+                .last_seq = m->window[i]->last_seq,
+                .base_offset = m->window[i]->base_offset,
+                .last_offset = m->window[i]->last_offset,
+                .timestamp = m->window[i]->timestamp};
+        store__producer__free_unpacked(m, NULL);
+    }
+}
+
+static void
+producers_see(struct salvage *s, struct salvage_log *l, const struct batch *b)
+{
+    struct producer *p;
+
+    if (b->producer_id < 0)
+        return;
+    if (b->producer_id > s->producer_max)
+        s->producer_max = b->producer_id;
+    if (!l->loaded)
+        producers_load(s, l);
+    p = producers_get(&l->producers, b->producer_id);
+    if (b->base_offset < l->known || b->base_sequence < 0
+        || (p != NULL && b->producer_epoch < p->epoch))
+        return;
+    producers_apply(&l->producers, b, s->clock_ms);
+}
+
+static int
+producers_put(struct salvage *s, const struct salvage_log *l,
+    struct producer *p, struct err *err)
+{
+    Store__Producer m = STORE__PRODUCER__INIT;
+    Store__ProducerBatch window[PRODUCER_WINDOW], *list[PRODUCER_WINDOW];
+    uint8_t key[1 + LOG_KEY + 8] = {META_PRODUCER}, out[512];
+    struct span value;
+
+    memcpy(key + 1, l->key, LOG_KEY);
+    put_be64(key + 1 + LOG_KEY, (uint64_t)p->id);
+    m.epoch = p->epoch;
+    m.used_ms = p->used_ms;
+    m.window = list;
+    for (; m.n_window < p->count; m.n_window++) {
+        const struct producer_batch *from = &p->window[m.n_window];
+        Store__ProducerBatch *to = &window[m.n_window];
+
+        store__producer_batch__init(to);
+        to->first_seq = from->first_seq;
+        to->last_seq = from->last_seq;
+        to->base_offset = from->base_offset;
+        to->last_offset = from->last_offset;
+        to->timestamp = from->timestamp;
+        list[m.n_window] = to;
+    }
+    assert(store__producer__get_packed_size(&m) <= sizeof out);
+    value = span_of(out, store__producer__pack(&m, out));
+    return salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value,
+        err);
+}
+
+/* ---- the new log ---- */
+
+static int
+log_begin(struct salvage *s, struct salvage_log *l,
+    const struct plog_state *st, struct err *err)
+{
+    char path[DATADIR_PATH];
+
+    assert(!l->opened);
+    l->opened = true;
+    l->empty = st->segment_count == 0;
+    l->start = st->log_start;
+    l->end = st->written;
+    for (size_t i = 0; i < st->segment_count; i++)
+        if (st->segments[i].epoch > s->highest)
+            s->highest = st->segments[i].epoch;
+    if (s->o->dry_run)
+        return 0;
+    datadir_topic(s->dir, &l->id, path);
+    if (s->world->ops->mkdir(s->world, path, 0700) < 0 && errno != EEXIST)
+        return err_set(err, errno, "make folder %s", path);
+    return plog_open(s->new_cache, datadir_partition(s->dir, &l->id,
+        l->partition, path), NULL, st, &l->plog, err);
+}
+
+/* A log keeps a descriptor from its first write to its sync. */
+static int
+logs_sync(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key;
+    void *v;
+
+    omap_seek(&s->logs, SPAN_NULL, &it);
+    while (omap_next(&it, &key, &v)) {
+        struct salvage_log *l = v;
+
+        if (l->plog != NULL && plog_dirty(l->plog)
+            && plog_sync(l->plog, err) < 0)
+            return -1;
+    }
+    s->dirty = 0;
+    return 0;
+}
+
+static int
+log_write(struct salvage *s, struct salvage_log *l, const struct batch *b,
+    uint64_t epoch, struct err *err)
+{
+    struct plog_chunk c = {.epoch = epoch,
+        .base_offset = b->base_offset,
+        .last_offset = batch_last_offset(b),
+        .max_timestamp = b->max_timestamp,
+        .bytes = b->bytes};
+
+    s->n_batches++;
+    l->empty = false;
+    l->end = c.last_offset + 1;
+    l->leader_epoch = b->leader_epoch;
+    producers_see(s, l, b);
+    if (l->known < l->end)
+        l->known = l->end;
+    if (epoch > s->highest)
+        s->highest = epoch;
+    if (l->plog == NULL)
+        return 0;
+    s->dirty += !plog_dirty(l->plog);
+    if (plog_append(l->plog, &c, 1, err) < 0)
+        return -1;
+    return s->dirty < DIRTY_MAX ? 0 : logs_sync(s, err);
+}
+
+/* A batch without records that stands for [l->end, to). */
+static int
+log_fill(struct salvage *s, struct salvage_log *l, int64_t to,
+    uint64_t epoch, struct err *err)
+{
+    while (l->end < to) {
+        int64_t n = to - l->end < INT32_MAX ? to - l->end : INT32_MAX;
+        uint8_t p[BATCH_HEADER] = {0};
+        struct batch b;
+
+        put_be32(p + 8, BATCH_HEADER - BATCH_LENGTH_FROM);
+        p[16] = 2;
+        put_be32(p + 23, (uint32_t)(n - 1));
+        put_be64(p + 27, (uint64_t)-1);
+        put_be64(p + 35, (uint64_t)-1);
+        put_be64(p + 43, (uint64_t)-1);
+        put_be16(p + 51, (uint16_t)-1);
+        put_be32(p + 53, (uint32_t)-1);
+        put_be32(p + 17, crc32c(0, p + BATCH_CRC_FROM,
+            sizeof p - BATCH_CRC_FROM));
+        batch_stamp(p, l->end, l->leader_epoch);
+        if (batch_parse(span_of(p, sizeof p), &b) != BATCH_OK)
+            return err_set(err, ERR_DAMAGE, "no batch can stand for %" PRId64
+                " offsets", n);
+        if (log_write(s, l, &b, epoch, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+log_gap(struct salvage *s, struct salvage_log *l, int64_t to, uint64_t epoch,
+    struct err *err)
+{
+    log_lost(s, l, "offsets %" PRId64 " to %" PRId64 " are lost", l->end,
+        to - 1);
+    l->lost += (uint64_t)(to - l->end);
+    s->lost += (uint64_t)(to - l->end);
+    return log_fill(s, l, to, epoch, err);
+}
+
+int
+log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
+    uint64_t epoch, struct err *err)
+{
+    struct plog_state none = {0};
+    struct batch b;
+
+    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
+        return err_set(err, ERR_DAMAGE, "a proven frame has a bad batch");
+    if (!l->opened) {
+        none.log_start = none.written = b.base_offset;
+        if (log_begin(s, l, &none, err) < 0)
+            return -1;
+        if (b.base_offset > 0)
+            log_lost(s, l, "offsets below %" PRId64 " are lost, if any were "
+                "there", b.base_offset);
+    }
+    if (batch_last_offset(&b) < l->end)
+        return 0; /* the files have it */
+    /* A log may start within its first batch. */
+    if (b.base_offset < l->end && !l->empty) {
+        log_lost(s, l, "a batch of epoch %" PRIu64 " at offset %" PRId64
+            " overlaps the log's end %" PRId64, epoch, b.base_offset, l->end);
+        return 0;
+    }
+    if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
+        return -1;
+    return log_write(s, l, &b, epoch, err);
+}
+
+void
+log_trim(struct salvage *s, struct salvage_log *l, int64_t offset)
+{
+    if (!l->opened || offset <= l->start)
+        return;
+    l->start = offset < l->end ? offset : l->end;
+    if (l->plog != NULL)
+        plog_trim(l->plog, l->start);
+}
+
+/* ---- file by file ---- */
+
+static int
+copy_bytes(struct salvage *s, const char *from, const char *to,
+    uint64_t size, struct err *err)
+{
+    struct world *w = s->world;
+    uint8_t *some = xmalloc(COPY_BYTES);
+    int in = w->ops->open(w, from, O_RDONLY | O_CLOEXEC, 0), rc = 0;
+    int out = w->ops->open(w, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+        0600);
+
+    if (in < 0 || out < 0)
+        rc = err_set(err, errno, "copy %s to %s", from, to);
+    for (uint64_t at = 0; at < size && rc == 0;) {
+        size_t want = size - at < COPY_BYTES ? size - at : COPY_BYTES;
+        ssize_t n = w->ops->pread(w, in, some, want, (off_t)at);
+
+        if (n <= 0 || w->ops->pwrite(w, out, some, (size_t)n, (off_t)at) < 0)
+            rc = err_set(err, n == 0 ? EIO : errno, "copy %s", from);
+        else
+            at += (uint64_t)n;
+    }
+    if (rc == 0 && w->ops->fdatasync(w, out) < 0)
+        rc = err_set(err, errno, "flush %s", to);
+    if (in >= 0)
+        w->ops->close(w, in);
+    if (out >= 0)
+        w->ops->close(w, out);
+    free(some);
+    return rc;
+}
+
+static int
+take_segment(struct salvage *s, const struct salvage_log *l,
+    const struct plog_segment *g, bool last, struct err *err)
+{
+    struct plog_name name = {g->base_offset, g->epoch};
+    char file[DATADIR_PATH], from[DATADIR_PATH], to[DATADIR_PATH];
+    struct stat st;
+    struct err ignored;
+
+    log_path(&l->id, l->partition, &name, ".log", file);
+    datadir_sub(s->old.dir, file, from);
+    datadir_sub(s->dir, file, to);
+    if (!last && stat(from, &st) == 0 && (uint64_t)st.st_size == g->size
+        && link(from, to) == 0) {
+        s->n_linked++;
+    } else {
+        if (copy_bytes(s, from, to, g->size, err) < 0)
+            return -1;
+        s->n_copied++;
+    }
+    log_path(&l->id, l->partition, &name, ".index", file);
+    datadir_sub(s->old.dir, file, from);
+    datadir_sub(s->dir, file, to);
+    /* An index is a hint: without one it is made again. */
+    if (stat(from, &st) == 0
+        && copy_bytes(s, from, to, (uint64_t)st.st_size, &ignored) < 0)
+        unlink(to);
+    return 0;
+}
+
+static int
+sync_folder(struct salvage *s, const char *path, struct err *err)
+{
+    struct world *w = s->world;
+    int fd = w->ops->open(w, path, O_RDONLY | O_DIRECTORY, 0), rc = 0;
+
+    if (fd < 0 || w->ops->fsync(w, fd) < 0)
+        rc = err_set(err, errno, "sync folder %s", path);
+    if (fd >= 0)
+        w->ops->close(w, fd);
+    return rc;
+}
+
+static int
+log_take(struct salvage *s, struct salvage_log *l, struct plog_state *st,
+    struct err *err)
+{
+    char topic[DATADIR_PATH], path[DATADIR_PATH];
+
+    st->doomed_count = 0;
+    if (!s->o->dry_run) {
+        datadir_topic(s->dir, &l->id, topic);
+        datadir_partition(s->dir, &l->id, l->partition, path);
+        if ((mkdir(topic, 0700) < 0 && errno != EEXIST)
+            || mkdir(path, 0700) < 0)
+            return err_set(err, errno, "make folder %s", path);
+        for (size_t i = 0; i < st->segment_count; i++)
+            if (take_segment(s, l, &st->segments[i],
+                    i + 1 == st->segment_count, err) < 0)
+                return -1;
+        if (sync_folder(s, path, err) < 0 || sync_folder(s, topic, err) < 0)
+            return -1;
+    }
+    return log_begin(s, l, st, err);
+}
+
+/* ---- batch by batch ---- */
+
+static uint64_t
+epoch_at(const struct plog_state *st, int64_t offset)
+{
+    size_t i = 0;
+
+    while (i + 1 < st->segment_count
+        && st->segments[i + 1].base_offset <= offset)
+        i++;
+    return st->segment_count == 0 ? 0 : st->segments[i].epoch;
+}
+
+/* Where the segment with that offset ends. */
+static int64_t
+segment_end(const struct plog_state *st, int64_t offset)
+{
+    size_t i = 0;
+
+    while (i + 1 < st->segment_count && st->segments[i].last_offset < offset)
+        i++;
+    return st->segments[i].last_offset + 1;
+}
+
+static int
+append_bytes(struct salvage *s, struct salvage_log *l, struct span bytes,
+    uint64_t epoch, struct err *err)
+{
+    while (bytes.len > 0) {
+        struct batch b;
+
+        if (batch_parse(bytes, &b) != BATCH_OK)
+            return err_set(err, ERR_DAMAGE, "a log gave half a batch");
+        if (log_append(s, l, b.bytes, epoch, err) < 0)
+            return -1;
+        bytes.ptr += b.bytes.len;
+        bytes.len -= b.bytes.len;
+    }
+    return 0;
+}
+
+/* Everything from `offset` on that can be read of the old log. */
+static int
+log_read_on(struct salvage *s, struct salvage_log *l, struct plog *old,
+    const struct plog_state *st, int64_t offset, bool fill, struct err *err)
+{
+    struct buf out;
+    int rc = 0;
+
+    buf_init(&out, FRAME_BYTES_MAX + READ_BYTES);
+    while (rc == 0) {
+        struct plog_want want = {.offset = offset, .end_offset = INT64_MAX,
+            .max_bytes = READ_BYTES};
+        struct plog_got got;
+        enum plog_status status;
+
+        buf_clear(&out);
+        status = plog_read(old, &want, &out, &got, err);
+        if (status == PLOG_OK) {
+            rc = append_bytes(s, l, buf_span(&out), epoch_at(st, offset),
+                err);
+            offset = got.next_offset;
+        } else if (status == PLOG_DAMAGED && fill) {
+            offset = got.damage.resume_offset;
+            if (l->end < offset && l->opened)
+                rc = log_gap(s, l, offset, epoch_at(st, want.offset), err);
+        } else if (status == PLOG_FAILED && err->code == EIO && fill) {
+            offset = segment_end(st, offset);
+            rc = log_gap(s, l, offset, epoch_at(st, want.offset), err);
+        } else if (status == PLOG_FAILED) {
+            rc = -1;
+        } else {
+            break;
+        }
+    }
+    buf_release(&out);
+    return rc;
+}
+
+/* The first batch may be damaged, too: the log then begins behind it. */
+static int
+log_rebuild(struct salvage *s, struct salvage_log *l,
+    const struct plog_state *st, struct err *err)
+{
+    struct plog_state begin = {.log_start = st->log_start,
+        .written = st->log_start};
+    char path[DATADIR_PATH];
+    struct plog *old;
+    int rc;
+
+    datadir_partition(s->old.dir, &l->id, l->partition, path);
+    if (plog_open(s->old_cache, path, NULL, st, &old, err) < 0)
+        return -1;
+    rc = log_begin(s, l, &begin, err);
+    /* A log may start within a batch; then that batch comes first. */
+    if (rc == 0)
+        rc = log_read_on(s, l, old, st, st->log_start, true, err);
+    plog_close(old);
+    return rc;
+}
+
+/* ---- what the files say ---- */
+
+struct looking {
+    struct salvage *s;
+    struct salvage_log *l;
+    uint64_t damages;
+};
+
+static void
+look_finding(void *arg, const struct plog_finding *p)
+{
+    struct looking *k = arg;
+    struct plog_name name = {p->where.segment_base, p->where.segment_epoch};
+    char file[DATADIR_PATH];
+
+    if (p->kind == PLOG_FINDING_INDEX || p->kind == PLOG_FINDING_TAIL)
+        return;
+    k->damages++;
+    say_note(k->s, log_path(&k->l->id, k->l->partition, &name, ".log", file),
+        "%s", p->text);
+}
+
+struct name_list {
+    struct plog_segment *v;
+    size_t n, cap;
+};
+
+static int
+segment_cmp(const void *a, const void *b)
+{
+    const struct plog_segment *x = a, *y = b;
+
+    if (x->base_offset != y->base_offset)
+        return x->base_offset < y->base_offset ? -1 : 1;
+    return (x->epoch > y->epoch) - (x->epoch < y->epoch);
+}
+
+/* The segments that the folder has by their names, sizes by the files. */
+static int
+names_read(const char *path, struct name_list *list, struct err *err)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+
+    if (d == NULL)
+        return errno == ENOENT ? 0 : err_set(err, errno, "open folder %s",
+            path);
+    while ((e = readdir(d)) != NULL) {
+        struct plog_segment g = {.first_timestamp = -1, .max_timestamp = -1};
+        char file[2 * DATADIR_PATH];
+        struct stat st;
+        int end = 0;
+
+        if (sscanf(e->d_name, "%20" SCNd64 "-%16" SCNx64 ".log%n",
+                &g.base_offset, &g.epoch, &end) != 2 || end != 41
+            || e->d_name[end] != '\0' || g.base_offset < 0)
+            continue;
+        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
+        if (stat(file, &st) < 0 || st.st_size <= 0
+            || st.st_size > INT32_MAX)
+            continue;
+        g.size = (uint32_t)st.st_size;
+        if (list->n == list->cap) {
+            list->cap = list->cap == 0 ? 16 : 2 * list->cap;
+            list->v = xrealloc(list->v, list->cap * sizeof *list->v);
+        }
+        list->v[list->n++] = g;
+    }
+    closedir(d);
+    if (list->n > 0)
+        qsort(list->v, list->n, sizeof *list->v, segment_cmp);
+    return 0;
+}
+
+/* A state that has all files that may matter: each ends where the next one
+ * begins. What is missing within shows when it is read. How far the last one
+ * goes, a scan of it says. */
+static int
+state_guess(struct salvage *s, const struct salvage_log *l,
+    int64_t log_start, struct plog_state *st, struct err *err)
+{
+    struct name_list list = {0};
+    struct plog_state last;
+    char path[DATADIR_PATH];
+    size_t n = 0;
+
+    *st = (struct plog_state){0};
+    datadir_partition(s->old.dir, &l->id, l->partition, path);
+    if (names_read(path, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.n; i++) {
+        if (n > 0 && list.v[n - 1].base_offset == list.v[i].base_offset)
+            n--; /* the later epoch is right */
+        list.v[n++] = list.v[i];
+    }
+    st->segments = list.v;
+    st->segment_count = n;
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i + 1 < n; i++)
+        list.v[i].last_offset = list.v[i + 1].base_offset - 1;
+    if (plog_salvage_scan(s->world, path, list.v[n - 1].base_offset, &last,
+            NULL, NULL, err) < 0)
+        return -1;
+    if (last.segment_count > 0) {
+        list.v[n - 1] = last.segments[0];
+    } else if (--st->segment_count == 0) {
+        plog_state_release(&last);
+        return 0;
+    }
+    n = st->segment_count;
+    plog_state_release(&last);
+    st->written = list.v[n - 1].last_offset + 1;
+    st->log_start = list.v[0].base_offset > log_start
+        ? list.v[0].base_offset : log_start;
+    if (st->log_start > st->written)
+        st->log_start = st->written;
+    while (st->segment_count > 1
+        && st->segments[0].last_offset < st->log_start) {
+        st->segment_count--;
+        memmove(st->segments, st->segments + 1,
+            st->segment_count * sizeof *st->segments);
+    }
+    return 0;
+}
+
+/* Without LMDB's word: the scan's if it met no damage, else file by file. */
+static int
+log_unlisted(struct salvage *s, struct salvage_log *l, int64_t log_start,
+    struct err *err)
+{
+    struct looking k = {s, l, 0};
+    char path[DATADIR_PATH];
+    struct plog_state st = {0};
+    int rc;
+
+    datadir_partition(s->old.dir, &l->id, l->partition, path);
+    if (access(path, F_OK) != 0)
+        return 0; /* nothing was ever written back */
+    rc = plog_salvage_scan(s->world, path, log_start, &st, look_finding, &k,
+        err);
+    if (rc == 0 && k.damages > 0) {
+        plog_state_release(&st);
+        rc = state_guess(s, l, log_start, &st, err);
+        if (rc == 0 && st.segment_count > 0)
+            rc = log_rebuild(s, l, &st, err);
+    } else if (rc == 0 && st.segment_count > 0) {
+        rc = log_take(s, l, &st, err);
+    }
+    plog_state_release(&st);
+    return rc;
+}
+
+/* With LMDB's list: whole, or without what is damaged. */
+static int
+log_listed(struct salvage *s, struct salvage_log *l, struct plog_state *st,
+    struct err *err)
+{
+    struct looking k = {s, l, 0};
+    char path[DATADIR_PATH];
+    struct plog *p;
+    int rc;
+
+    if (plog_open(s->old_cache, datadir_partition(s->old.dir, &l->id,
+            l->partition, path), NULL, st, &p, err) < 0)
+        return -1;
+    rc = plog_verify(p, look_finding, &k, err);
+    plog_close(p);
+    if (rc < 0 && err->code != EIO)
+        return -1;
+    return rc == 0 && k.damages == 0 ? log_take(s, l, st, err)
+                                     : log_rebuild(s, l, st, err);
+}
+
+static int
+log_copy(struct salvage *s, struct salvage_log *l, struct err *err)
+{
+    struct plog_state st = {0};
+    struct span value;
+    struct err why = {0};
+    int64_t start = 0;
+    int rc = 1;
+
+    if (records_get(&s->log_states, span_of(l->key, LOG_KEY), &value)
+        && logrec_unpack(value, &st, &why) == 0) {
+        start = st.log_start > 0 ? st.log_start : 0;
+        l->known = st.written;
+        if (s->base == BASE_LMDB || s->base == BASE_FILLED)
+            rc = log_listed(s, l, &st, &why);
+        if (rc < 0) {
+            say_note(s, "meta/data.mdb", "%s: the files are asked instead",
+                why.text);
+            if (l->opened) { /* half of it was written: no second try */
+                plog_state_release(&st);
+                *err = why;
+                return -1;
+            }
+        }
+    }
+    plog_state_release(&st);
+    /* LMDB is right, and knows no file of it: the frames have all of it. */
+    if (rc == 1 && s->base == BASE_LMDB)
+        return 0;
+    return rc == 0 ? 0 : log_unlisted(s, l, start, err);
+}
+
+/* Batches that the base knows no producers of: their headers tell. */
+static int
+log_producers(struct salvage *s, struct salvage_log *l, struct err *err)
+{
+    struct buf out;
+    int64_t offset = l->known > l->start ? l->known : l->start;
+    enum plog_status status = PLOG_OK;
+
+    if (l->plog == NULL || s->base == BASE_LMDB)
+        return 0;
+    buf_init(&out, FRAME_BYTES_MAX + READ_BYTES);
+    while (status == PLOG_OK) {
+        struct plog_want want = {.offset = offset, .end_offset = l->end,
+            .max_bytes = READ_BYTES};
+        struct plog_got got;
+        struct span rest;
+        struct batch b;
+
+        buf_clear(&out);
+        status = plog_read(l->plog, &want, &out, &got, err);
+        offset = got.next_offset;
+        for (rest = buf_span(&out); status == PLOG_OK && rest.len > 0
+             && batch_parse(rest, &b) == BATCH_OK;) {
+            producers_see(s, l, &b);
+            l->leader_epoch = b.leader_epoch;
+            rest.ptr += b.bytes.len;
+            rest.len -= b.bytes.len;
+        }
+    }
+    buf_release(&out);
+    l->known = l->end;
+    return status == PLOG_FAILED ? -1 : 0;
+}
+
+/* ---- all of them ---- */
+
+static int
+topic_copy(struct salvage *s, const struct uuid *id, uint32_t partitions,
+    struct err *err)
+{
+    for (uint32_t i = 0; i < partitions; i++) {
+        struct salvage_log *l = salvage_log_get(s, id, (int32_t)i);
+
+        if (log_copy(s, l, err) < 0 || log_producers(s, l, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+logs_copy(struct salvage *s, struct err *err)
+{
+    uint8_t kind = META_TOPIC;
+    struct omap_iter it;
+    struct span key, value;
+    int rc = 0;
+
+    omap_seek(&s->records, span_of(&kind, 1), &it);
+    while (rc == 0 && records_next(&it, META_TOPIC, &key, &value)) {
+        Store__Topic *m = store__topic__unpack(NULL, value.len, value.ptr);
+        struct uuid id;
+
+        if (m != NULL && key.len == 16
+            && m->partitions <= PARTITIONS_TOPIC_MAX) {
+            memcpy(id.bytes, key.ptr, 16);
+            rc = topic_copy(s, &id, m->partitions, err);
+        }
+        store__topic__free_unpacked(m, NULL);
+    }
+    return rc;
+}
+
+/* Committed once, or it would not be in a segment; the frame is lost. */
+static int
+log_extend(struct salvage *s, struct salvage_log *l, struct err *err)
+{
+    char path[DATADIR_PATH];
+    struct plog_state st;
+    struct plog *old;
+    int64_t end = l->end;
+    int rc = 0;
+
+    datadir_partition(s->old.dir, &l->id, l->partition, path);
+    if (access(path, F_OK) != 0)
+        return 0;
+    if (plog_salvage_scan(s->world, path, l->end, &st, NULL, NULL, err) < 0)
+        return -1;
+    if (st.segment_count > 0 && st.written > l->end
+        && st.segments[0].base_offset <= l->end) {
+        if (!l->opened) {
+            struct plog_state begin = {.log_start = st.log_start,
+                .written = st.log_start};
+
+            rc = log_begin(s, l, &begin, err);
+        }
+        if (rc == 0)
+            rc = plog_open(s->old_cache, path, NULL, &st, &old, err);
+        if (rc == 0) {
+            rc = log_read_on(s, l, old, &st, l->end, false, err);
+            plog_close(old);
+        }
+        if (rc == 0 && l->end > end)
+            say_note(s, log_path(&l->id, l->partition, NULL, NULL, path),
+                "offsets %" PRId64 " to %" PRId64 " are in a segment, but in "
+                "no frame: they are kept", end, l->end - 1);
+    }
+    plog_state_release(&st);
+    return rc;
+}
+
+int
+logs_extend(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key;
+    void *v;
+
+    omap_seek(&s->logs, SPAN_NULL, &it);
+    while (omap_next(&it, &key, &v)) {
+        struct salvage_log *l = v;
+
+        if (topic_known(s, &l->id) && log_extend(s, l, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+log_reach(struct salvage *s, struct salvage_log *l, int64_t end,
+    struct err *err)
+{
+    struct plog_state begin = {.log_start = end, .written = end};
+
+    if (end <= l->end)
+        return 0;
+    if (l->opened)
+        return log_gap(s, l, end, s->highest, err);
+    log_lost(s, l, "offsets below %" PRId64 " are lost, if any were there",
+        end);
+    return log_begin(s, l, &begin, err);
+}
+
+/* What the base's list says. */
+static int
+reach_states(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key, value;
+    int rc = 0;
+    void *v;
+
+    omap_seek(&s->log_states, SPAN_NULL, &it);
+    while (rc == 0 && omap_next(&it, &key, &v)) {
+        struct plog_state st;
+        struct uuid id;
+        int32_t partition;
+
+        log_key_read(key.ptr, &id, &partition);
+        records_get(&s->log_states, key, &value);
+        if (logrec_unpack(value, &st, NULL) == 0 && topic_known(s, &id))
+            rc = log_reach(s, salvage_log_get(s, &id, partition), st.written,
+                err);
+        plog_state_release(&st);
+    }
+    return rc;
+}
+
+/* What tasks have read. */
+static int
+reach_tasks(struct salvage *s, struct err *err)
+{
+    uint8_t kind = META_TASK;
+    struct omap_iter it;
+    struct span key, value;
+    int rc = 0;
+
+    omap_seek(&s->records, span_of(&kind, 1), &it);
+    while (rc == 0 && records_next(&it, META_TASK, &key, &value)) {
+        Store__Task *m = store__task__unpack(NULL, value.len, value.ptr);
+
+        for (size_t i = 0; m != NULL && i < m->n_inputs && rc == 0; i++) {
+            const Store__TaskInput *in = m->inputs[i];
+            struct uuid id;
+
+            if (in->topic_id.len != 16)
+                continue;
+            memcpy(id.bytes, in->topic_id.data, 16);
+            if (topic_known(s, &id))
+                rc = log_reach(s, salvage_log_get(s, &id,
+                    (int32_t)in->partition), in->offset, err);
+        }
+        store__task__free_unpacked(m, NULL);
+    }
+    return rc;
+}
+
+int
+logs_reach(struct salvage *s, struct err *err)
+{
+    return reach_states(s, err) < 0 ? -1 : reach_tasks(s, err);
+}
+
+static int
+log_finish(struct salvage *s, struct salvage_log *l, struct err *err)
+{
+    uint8_t key[1 + LOG_KEY] = {META_LOG};
+    struct plog_state st;
+    struct producer *p;
+    struct buf packed;
+    struct span value;
+    int rc;
+
+    if (l->plog == NULL)
+        return 0;
+    if (plog_sync(l->plog, err) < 0)
+        return -1;
+    plog_state_get(l->plog, &st);
+    st.doomed_count = 0; /* what was trimmed here was never in a checkpoint */
+    buf_init(&packed, 64 * MIB);
+    logrec_pack(&st, &packed);
+    plog_state_release(&st);
+    memcpy(key + 1, l->key, LOG_KEY);
+    value = buf_span(&packed);
+    rc = salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value, err);
+    buf_release(&packed);
+    for (size_t i = 0;
+         rc == 0 && (p = table_next(&l->producers.by_id, &i)) != NULL;)
+        rc = producers_put(s, l, p, err);
+    return rc;
+}
+
+int
+logs_finish(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key;
+    void *l;
+
+    omap_seek(&s->logs, SPAN_NULL, &it);
+    while (omap_next(&it, &key, &l))
+        if (log_finish(s, l, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void
+log_free(void *value, void *arg)
+{
+    struct salvage_log *l = value;
+
+    (void)arg;
+    plog_close(l->plog);
+    producers_release(&l->producers);
+    free(l);
+}
+
+void
+logs_release(struct salvage *s)
+{
+    omap_release(&s->logs, log_free, NULL);
+    omap_init(&s->logs);
+}
+
+/* ---- topics without a record ---- */
+
+static int
+log_name(void *arg, const struct uuid *id, int32_t partition,
+    struct err *err)
+{
+    struct salvage *s = arg;
+    uint8_t key[17] = {META_TOPIC};
+    Store__Topic *m = NULL, made = STORE__TOPIC__INIT;
+    char hex[UUID_HEX], name[64], path[DATADIR_PATH];
+    struct span value;
+    struct buf out;
+
+    memcpy(key + 1, id->bytes, 16);
+    if (omap_get(&s->dropped, span_of(id->bytes, 16)) != NULL)
+        return 0;
+    buf_init(&out, 1 * MIB);
+    if (!records_get(&s->records, span_of(key, sizeof key), &value)) {
+        if (s->base == BASE_LMDB && s->complete) {
+            say_note(s, log_path(id, partition, NULL, NULL, path), "it "
+                "belongs to no topic: it was deleted, or never committed");
+            return 0;
+        }
+        if (frames_find_topic(s, id, &out)) {
+            value = buf_span(&out);
+        } else {
+            snprintf(name, sizeof name, "salvaged-%s", uuid_hex(id, hex));
+            made.name = name;
+            made.partitions = (uint32_t)partition + 1;
+            store__topic__pack(&made, buf_grow(&out,
+                store__topic__get_packed_size(&made)));
+            value = buf_span(&out);
+            say_lost(s, log_path(id, partition, NULL, NULL, path), "the name "
+                "and the settings of its topic are lost: it is called %s",
+                name);
+        }
+        records_put(&s->records, span_of(key, sizeof key), value);
+        records_get(&s->records, span_of(key, sizeof key), &value);
+    }
+    m = store__topic__unpack(NULL, value.len, value.ptr);
+    if (m != NULL && (uint32_t)partition >= m->partitions) {
+        m->partitions = (uint32_t)partition + 1;
+        buf_clear(&out);
+        store__topic__pack(m,
+            buf_grow(&out, store__topic__get_packed_size(m)));
+        records_put(&s->records, span_of(key, sizeof key), buf_span(&out));
+    }
+    store__topic__free_unpacked(m, NULL);
+    buf_release(&out);
+    return 0;
+}
+
+int
+logs_name(struct salvage *s, struct err *err)
+{
+    struct err why = {0};
+
+    if (folder_logs(&s->old, log_name, s, &why) == 0)
+        return 0;
+    say_lost(s, "topics", "%s", why.text);
+    return 0;
+}

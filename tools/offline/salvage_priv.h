@@ -1,0 +1,126 @@
+/*
+ * salvage_priv.h: what the parts of a salvage share.
+ *
+ *   salvage.c         order, identity, the new folder, the report
+ *   salvage_base.c    metadata and stores: LMDB, else a snapshot
+ *   salvage_frames.c  which frames are used; what they do
+ *   salvage_logs.c    segments: linked, copied, or rebuilt batch by batch
+ */
+#ifndef OFFLINE_SALVAGE_PRIV_H
+#define OFFLINE_SALVAGE_PRIV_H
+
+#include "offline/folder.h"
+#include "offline/salvage.h"
+#include "offline/survey.h"
+#include "partition/producer.h"
+
+enum salvage_base {
+    BASE_LMDB,                   /* all of it proves itself */
+    BASE_FILLED,                 /* LMDB, gaps filled from a snapshot if any */
+    BASE_SNAPSHOT,
+    BASE_NOTHING,
+};
+
+struct salvage_log {
+    uint8_t key[LOG_KEY];
+    struct uuid id;
+    int32_t partition;
+    int32_t leader_epoch;        /* of its last batch */
+    int64_t start, end;          /* of the new log */
+    int64_t known;               /* producers are known up to here */
+    struct plog *plog;           /* the new one; NULL in a dry run */
+    struct producers producers;
+    bool loaded;                 /* producers */
+    bool opened;                 /* there is something of it */
+    bool empty;                  /* it has no batch yet */
+    uint64_t lost;               /* offsets */
+};
+
+struct salvage {
+    const struct salvage_options *o;
+    struct findings *f;
+    struct world *world;
+    struct folder old;
+
+    /* salvage_base.c */
+    enum salvage_base base;
+    struct omap bad_keys;        /* of LMDB's values that are damaged */
+    char snapshot[SNAPSHOT_PATH];        /* "": none is used */
+    bool lmdb_usable, lmdb_lost;
+    bool at_known;
+    struct snapshot_head at;
+    struct omap records;         /* as they will be */
+    struct omap log_states;      /* LMDB's: LOG_KEY -> logrec */
+    struct omap dropped;         /* topic ids */
+
+    /* salvage_frames.c */
+    struct survey survey;
+    uint8_t *use;                /* per frame: FRAME_USE_ */
+    bool complete;               /* nothing between P and the end is missing */
+    uint64_t highest;            /* epoch ever seen */
+    int64_t clock_ms;
+
+    struct datadir *dir;         /* the new one */
+    struct meta *meta;
+    struct meta_write write;
+    struct segcache *old_cache, *new_cache;
+    struct omap logs;            /* LOG_KEY -> struct salvage_log */
+    unsigned dirty;              /* new logs that hold a descriptor */
+    int64_t producer_max;        /* highest producer id seen */
+    uint64_t n_entries, n_batches, n_frames, n_linked, n_copied, lost;
+};
+
+enum { FRAME_SKIP, FRAME_USE_BATCHES, FRAME_USE_ALL };
+
+#define say_lost(s, file, ...) \
+    finding_add((s)->f, FINDING_DAMAGE, file, FINDING_NOWHERE, NULL, \
+        __VA_ARGS__)
+#define say_note(s, file, ...) \
+    finding_add((s)->f, FINDING_NOTE, file, FINDING_NOWHERE, NULL, \
+        __VA_ARGS__)
+
+/* ---- salvage_base.c ---- */
+
+int base_choose(struct salvage *, struct err *);
+/* The entries of a space: those of the snapshot that are wanted, then LMDB's
+ * on top. */
+int base_each(struct salvage *, enum meta_space, stored_fn *, void *arg,
+    struct err *);
+
+/* ---- salvage_frames.c ---- */
+
+int frames_open(struct salvage *, struct err *);
+/* Operations onto the records. */
+int frames_records(struct salvage *, struct err *);
+/* The record of a topic in a frame that is not used otherwise: its name. */
+bool frames_find_topic(struct salvage *, const struct uuid *, struct buf *);
+/* Batches into logs, blocks into LMDB. */
+int frames_apply(struct salvage *, struct err *);
+
+/* ---- salvage_logs.c ---- */
+
+struct salvage_log *salvage_log_get(struct salvage *, const struct uuid *,
+    int32_t partition);
+/* Topics that only have a folder get a record. */
+int logs_name(struct salvage *, struct err *);
+/* What the files have. */
+int logs_copy(struct salvage *, struct err *);
+/* One batch at the log's end; what is missing before it is filled. */
+int log_append(struct salvage *, struct salvage_log *, struct span batch,
+    uint64_t epoch, struct err *);
+void log_trim(struct salvage *, struct salvage_log *, int64_t offset);
+/* What the files have behind the last frame. */
+int logs_extend(struct salvage *, struct err *);
+/* Logs that had gone further, as other records say: no offset is given out
+ * twice. */
+int logs_reach(struct salvage *, struct err *);
+/* Records of logs and producers. */
+int logs_finish(struct salvage *, struct err *);
+void logs_release(struct salvage *);
+
+/* ---- salvage.c ---- */
+
+int salvage_put(struct salvage *, enum meta_space, struct span key,
+    const struct span *value, struct err *);     /* NULL: delete */
+
+#endif
