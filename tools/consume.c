@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/world.h"
-#include "client/member.h"
+#include "client/membership.h"
 #include "client/peer.h"
 #include "client/reader.h"
 #include "commands.h"
@@ -60,7 +60,7 @@ struct job {
     struct client *client;
     const struct client_topic *topic;
     struct reader *reader;
-    struct member *member;
+    struct membership *member;
     struct arena arena;          /* of one record */
     struct buf out;
     int64_t count;
@@ -392,7 +392,7 @@ turn(struct job *j, struct err *err)
     size_t parts;
     int n = 0;
 
-    if (j->member != NULL && member_keep(j->member, &moved, err) != 0)
+    if (j->member != NULL && membership_keep(j->member, &moved, err) != 0)
         return -1;
     if (moved && set_ends(j, err) != 0)
         return -1;
@@ -415,7 +415,7 @@ turn(struct job *j, struct err *err)
     }
     if (flush(j, err) != 0)
         return -1;
-    return j->member != NULL ? member_commit(j->member, err) : 0;
+    return j->member != NULL ? membership_commit(j->member, err) : 0;
 }
 
 static bool
@@ -446,9 +446,9 @@ run(struct job *j, struct err *err)
     j->reader = reader_new(j->client, j->topic);
     cli_catch_signals();
     if (group != NULL) {
-        j->member = member_new(j->client, group, j->topic, j->reader, begin_of,
+        j->member = membership_new(j->client, group, j->topic, j->reader, begin_of,
             j);
-        rc = member_join(j->member, err);
+        rc = membership_join(j->member, err);
         if (rc == 0)
             rc = set_ends(j, err);
     } else {
@@ -470,9 +470,9 @@ leave(struct job *j, int rc, struct err *err)
         return rc;
     cli_stop = 0;
     if (rc == 0)
-        rc = member_leave(j->member, err);
+        rc = membership_leave(j->member, err);
     else if (err->code == EINTR && client_drain(j->client, &ignored) == 0)
-        member_leave(j->member, &ignored);
+        membership_leave(j->member, &ignored);
     cli_stop = interrupted;
     return rc;
 }
@@ -516,7 +516,7 @@ cmd_consume(struct cli *cli)
             (long long)j.expect, (long long)j.count);
         code = cli_fail(cli, &err);
     }
-    member_free(j.member);
+    membership_free(j.member);
     reader_free(j.reader);
     client_close(j.client);
     format_release(&j.format);

@@ -96,9 +96,9 @@ words_of(const struct http_answer *answer, char *room, size_t size)
     json_decref(root);
 }
 
-static int
-ask(const struct cli *cli, const char *method, const char *path, int wait_ms,
-    json_t **root, struct err *err)
+int
+views_ask(const struct cli *cli, const char *method, const char *path,
+    int wait_ms, json_t **root, struct err *err)
 {
     struct http_answer answer;
     struct arena a;
@@ -260,7 +260,7 @@ cmd_stock_get(struct cli *cli)
     if (cli_args(cli, 1, 1, &err) != 0)
         return cli_fail(cli, &err);
     path = path_of("/v1/views/stock/", cli->args[0], "");
-    rc = ask(cli, "GET", path, 0, &root, &err);
+    rc = views_ask(cli, "GET", path, 0, &root, &err);
     free(path);
     if (rc != 0)
         return cli_fail(cli, &err);
@@ -287,7 +287,7 @@ stock_page(const struct cli *cli, const char *after, int64_t limit,
 
     snprintf(tail, sizeof tail, "&limit=%lld", (long long)limit);
     path = path_of("/v1/views/stock?after=", after, tail);
-    rc = ask(cli, "GET", path, 0, &root, err);
+    rc = views_ask(cli, "GET", path, 0, &root, err);
     free(path);
     *next = NULL;
     if (rc != 0)
@@ -377,7 +377,7 @@ cmd_streams_list(struct cli *cli)
     json_t *root;
 
     if (cli_args(cli, 0, 0, &err) != 0
-        || ask(cli, "GET", "/v1/streams", 0, &root, &err) != 0)
+        || views_ask(cli, "GET", "/v1/streams", 0, &root, &err) != 0)
         return cli_fail(cli, &err);
     if (!printed_as_json(cli, json_object_get(root, "apps")))
         print_apps(cli, json_object_get(root, "apps"));
@@ -395,7 +395,7 @@ ask_app(const struct cli *cli, const char *method, const char *tail,
     if (cli_args(cli, 1, 1, err) != 0)
         return -1;
     path = path_of("/v1/streams/", cli->args[0], tail);
-    rc = ask(cli, method, path, 0, root, err);
+    rc = views_ask(cli, method, path, 0, root, err);
     free(path);
     return rc;
 }
@@ -468,7 +468,7 @@ cmd_settle(struct cli *cli)
         within = 3600000;
     snprintf(path, sizeof path, "/v1/settle?within_ms=%lld",
         (long long)within);
-    if (ask(cli, "POST", path, (int)within, &root, &err) != 0)
+    if (views_ask(cli, "POST", path, (int)within, &root, &err) != 0)
         return cli_fail(cli, &err);
     printed_as_json(cli, root);
     json_decref(root);

@@ -21,8 +21,8 @@
  *     group, go on: members keep what they have.
  *
  * Records (store.proto). Group: the state is not a field, it follows from
- * the others: no members, Empty; has_protocol, Stable; a protocol without
- * it, CompletingRebalance; else PreparingRebalance. Offset: its key ends
+ * the others: no members, Empty; has_protocol, Stable; a protocol that all
+ * offer, without it, CompletingRebalance; else PreparingRebalance. Offset: its key ends
  * with topic, NUL and partition, and a topic's name has no NUL, so the key is
  * read from its end whatever the group's id holds. The texts of a record end
  * at a NUL: what may hold one and must come back whole is refused.
@@ -1029,6 +1029,16 @@ load_offset(void *arg, struct span key, struct span value, struct err *err)
     return rc;
 }
 
+static bool
+offers(const Store__GroupMember *m, const char *protocol)
+{
+    for (size_t i = 0; i < m->n_protocols; i++)
+        if (strcmp(m->protocols[i]->name, protocol) == 0)
+            return true;
+    return false;
+}
+
+/* See the essay: has_protocol is for Stable. */
 static enum group_state
 record_state(const Store__Group *m)
 {
@@ -1036,7 +1046,10 @@ record_state(const Store__Group *m)
         return GROUP_EMPTY;
     if (m->has_protocol)
         return GROUP_STABLE;
-    return m->protocol[0] != '\0' ? GROUP_COMPLETING : GROUP_PREPARING;
+    for (size_t i = 0; i < m->n_members; i++)
+        if (!offers(m->members[i], m->protocol))
+            return GROUP_PREPARING;
+    return GROUP_COMPLETING;
 }
 
 static struct span
@@ -1090,8 +1103,8 @@ load_group(void *arg, struct span key, struct span value, struct err *err)
         .generation = m->generation,
         .state_since_ms = m->changed_ms,
         .protocol_type = text_or_null(m->protocol_type),
-        .protocol_name = m->has_protocol ? span_str(m->protocol)
-                                         : text_or_null(m->protocol),
+        .protocol_name = m->n_members == 0 ? SPAN_NULL
+                                           : span_str(m->protocol),
         .leader_id = text_or_null(m->leader),
         .members = members,
         .member_count = m->n_members};

@@ -179,7 +179,7 @@ add_batch(struct job *j, const struct topic *t)
     buf_init(&b, 1 * MIB);
     batch_builder_init(&bb, &b);
     for (int k = 0; k < count; k++) {
-        struct span v = job_bytes(j, size_of(w, 120, 3000));
+        struct span v = job_bytes(j, size_of(w, w->opts.usual, 2000));
 
         batch_builder_add(&bb, 1700000000000 + (int64_t)w->next_run,
             SPAN_NULL, v, NULL, 0);
@@ -340,7 +340,7 @@ add_topic(struct job *j, struct topic *t)
 
     *t = (struct topic){.number = w->next_topic++,
         .parts = 1 + rng_below(&w->rng, PARTS),
-        .segment_bytes = 3000 + rng_below(&w->rng, 12000),
+        .segment_bytes = 1500 + rng_below(&w->rng, 6000),
         .purged = rng_one_in(&w->rng, 3)};
     v = j->own[j->n_own - 2];
     put_be32(v, t->parts);
@@ -454,7 +454,7 @@ reserve(struct work *w, size_t bytes)
         if (seq_reserve(w->seq, bytes))
             return true;
         work_turn(w);
-        work_keep(w, i > 1);
+        work_keep(w, i > 3);
     }
     return false;
 }
@@ -494,7 +494,7 @@ topic_work(struct work *w)
     struct topic *t = &w->topics[rng_below(&w->rng, TOPICS)];
     struct job *j;
 
-    if (t->number == 0 ? rng_one_in(&w->rng, 3) : !rng_one_in(&w->rng, 20))
+    if (t->number == 0 ? rng_one_in(&w->rng, 3) : !rng_one_in(&w->rng, 80))
         return false;
     j = job_new(w);
     if (t->number == 0) {

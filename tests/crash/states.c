@@ -25,7 +25,7 @@
 #include "cut.h"
 #include "work.h"
 
-enum { STATES = 20000, UNIT_STATES = 2500, STEPS = 260, WIDE_KEYS = 1500,
+enum { STATES = 20000, UNIT_STATES = 2500, STEPS = 360, WIDE_KEYS = 1500,
     SECOND_CUTS = 4 };
 
 /* What is counted, behind one count for each kind of cut. */

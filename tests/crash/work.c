@@ -19,8 +19,9 @@ work_options_random(struct work_options *o, struct rng *r)
     *o = (struct work_options){
         .journal_first = firsts[rng_below(r, countof(firsts))],
         .journal_max = rng_one_in(r, 2) ? 4 * MIB : 1 * MIB,
-        .tail_max = rng_one_in(r, 2) ? 64 * KIB : 1 * MIB,
-        .overlay_max = rng_one_in(r, 2) ? 32 * KIB : 1 * MIB,
+        .tail_max = rng_one_in(r, 4) ? 64 * KIB : 1 * MIB,
+        .overlay_max = rng_one_in(r, 4) ? 64 * KIB : 4 * MIB,
+        .usual = rng_one_in(r, 2) ? 100 : 1200,
         .refuse_direct = rng_one_in(r, 4)};
 }
 
@@ -242,9 +243,9 @@ step(struct work *w)
 
     if (dice < 55)
         work_effect(w);
-    else if (dice < 85)
+    else if (dice < 85 + w->lazy)
         work_turn(w);
-    else if (dice < 95)
+    else if (dice < 95 || w->lazy > 0)
         work_keep(w, false);
     else
         work_keep(w, true);
@@ -317,11 +318,13 @@ work_run(struct work *w, unsigned count, struct err *err)
         return -1;
     while (w->steps > 0) {
         /* One life: ends by a death or by closing in order. */
-        unsigned all = w->steps, life = 20 + rng_below(&w->rng, 120);
+        unsigned all = w->steps, life = 40 + rng_below(&w->rng, 200);
         uint64_t at = rng_one_in(&w->rng, 3)
             ? 0 : host_calls() + 20 + rng_below(&w->rng, 600);
         int rc;
 
+        /* A lazy one leaves it to the sequencer when to make checkpoints. */
+        w->lazy = rng_one_in(&w->rng, 2) ? 10 : 0;
         w->steps = life < all ? life : all;
         all -= w->steps;
         rc = work_guard(w, at, steps);

@@ -13,7 +13,7 @@
 #include "model.h"
 #include "rng.h"
 
-enum { TOPICS = 5, PARTS = 3, STORES = 3, SHELVES = 2 };
+enum { TOPICS = 3, PARTS = 2, STORES = 3, SHELVES = 2 };
 
 struct topic {
     uint32_t number;             /* 0: none here */
@@ -27,6 +27,7 @@ struct work_options {
     uint64_t journal_first, journal_max, tail_max, overlay_max;
     bool refuse_direct;
     unsigned wide;               /* keys of one run now and then; 0: none */
+    unsigned usual;              /* bytes of a record, at most */
 };
 
 struct work {
@@ -43,6 +44,7 @@ struct work {
     uint32_t cut;                /* newest whose frame was begun */
     uint32_t acked;              /* newest that somebody was told of */
     unsigned steps;              /* left to do */
+    unsigned lazy;               /* of this life: how rarely it is kept */
     bool full;                   /* reservations failed to the end */
     struct facts replayed;       /* producers that the journal brought */
     struct err fatal;            /* what on_fatal was given */

@@ -11,3 +11,4 @@ include tests/unit/streams/local.mk
 include tests/unit/serde/local.mk
 include tests/unit/services/local.mk
 include tests/unit/tools/local.mk
+include tests/unit/http/local.mk

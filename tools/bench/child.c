@@ -110,7 +110,7 @@ address_in(const char *line, const char *member, char *out)
 static void
 last_words(const struct child *c, char *out, size_t room)
 {
-    char path[BENCH_PATH_MAX + 16], line[256];
+    char path[BENCH_PATH_MAX + 16], line[200];
     FILE *f;
 
     snprintf(out, room, "it said nothing");

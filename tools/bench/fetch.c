@@ -121,8 +121,8 @@ static int
 measure(struct bench *b, const struct child *c, const char *how,
     const char *goal, struct err *err)
 {
-    double floor, floor_ns;
-    struct read_result r;
+    double floor = 0, floor_ns = 0;
+    struct read_result r = {0};
 
     if (read_all(b, c, &r, err) < 0
         || floor_stream(CHUNK, FLOOR_MS, &floor, &floor_ns, err) < 0)

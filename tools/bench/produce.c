@@ -135,7 +135,7 @@ one_size(struct bench *b, const struct child *c, const char *what,
 {
     int64_t records = b->batch / (size + 10);
     bool after = b->turn % 2 == 1;
-    struct taken t;
+    struct taken t = {0};
     struct load l;
     double floor = 0;
     int rc;

@@ -66,23 +66,18 @@ spawn_ms(void)
 static int
 first_record(const char *address, struct err *err)
 {
-    struct client *c = topic_client(address, err);
     struct raw raw = {.fd = -1};
     struct shot shot;
-    int rc = -1;
+    int rc;
 
-    if (c == NULL)
+    if (topic_make(address, TOPIC, 1, err) < 0)
         return -1;
-    /* asking for it makes it, as with any client */
-    if (client_topic(c, TOPIC, err) != NULL) {
-        shot_make(&shot, TOPIC, 0, 1, 100);
-        rc = raw_open(&raw, address, err);
-        if (rc == 0)
-            rc = shot_sync(&raw, &shot, err);
-        raw_close(&raw);
-        shot_release(&shot);
-    }
-    client_close(c);
+    shot_make(&shot, TOPIC, 0, 1, 100);
+    rc = raw_open(&raw, address, err);
+    if (rc == 0)
+        rc = shot_sync(&raw, &shot, err);
+    raw_close(&raw);
+    shot_release(&shot);
     return rc;
 }
 

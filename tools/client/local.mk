@@ -4,7 +4,7 @@ noinst_LIBRARIES += %D%/libclient.a
     %D%/client.c %D%/client.h %D%/client_priv.h \
     %D%/groups.c \
     %D%/http_get.c %D%/http_get.h \
-    %D%/member.c %D%/member.h \
+    %D%/membership.c %D%/membership.h \
     %D%/peer.c %D%/peer.h \
     %D%/reader.c %D%/reader.h \
     %D%/topics.c \

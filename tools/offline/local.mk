@@ -8,7 +8,8 @@ noinst_LIBRARIES += %D%/liboffline.a
     %D%/folder.c %D%/folder.h \
     %D%/lmdbfile.c %D%/lmdbfile.h \
     %D%/salvage.c %D%/salvage.h %D%/salvage_priv.h \
-    %D%/salvage_base.c %D%/salvage_frames.c %D%/salvage_logs.c \
+    %D%/salvage_base.c %D%/salvage_frames.c %D%/salvage_log.c \
+    %D%/salvage_logs.c \
     %D%/stored.c %D%/stored.h \
     %D%/survey.c %D%/survey.h
 EXTRA_DIST += %D%/README.md

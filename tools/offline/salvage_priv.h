@@ -5,6 +5,7 @@
  *   salvage_base.c    metadata and stores: LMDB, else a snapshot
  *   salvage_frames.c  which frames are used; what they do
  *   salvage_logs.c    segments: linked, copied, or rebuilt batch by batch
+ *   salvage_log.c     one new log
  */
 #ifndef OFFLINE_SALVAGE_PRIV_H
 #define OFFLINE_SALVAGE_PRIV_H
@@ -13,6 +14,7 @@
 #include "offline/salvage.h"
 #include "offline/survey.h"
 #include "partition/producer.h"
+#include "record/batch.h"
 
 enum salvage_base {
     BASE_LMDB,                   /* all of it proves itself */
@@ -97,26 +99,43 @@ bool frames_find_topic(struct salvage *, const struct uuid *, struct buf *);
 /* Batches into logs, blocks into LMDB. */
 int frames_apply(struct salvage *, struct err *);
 
-/* ---- salvage_logs.c ---- */
+/* ---- salvage_log.c ---- */
 
 struct salvage_log *salvage_log_get(struct salvage *, const struct uuid *,
     int32_t partition);
+void log_lost(struct salvage *, const struct salvage_log *, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+bool topic_known(const struct salvage *, const struct uuid *);
+/* A batch of the log, for what is known of its producer. */
+void producers_see(struct salvage *, struct salvage_log *,
+    const struct batch *);
+/* The new log, its files in place as the state has them. */
+int log_begin(struct salvage *, struct salvage_log *,
+    const struct plog_state *, struct err *);
+/* One batch at the log's end; what is missing before it is filled. */
+int log_append(struct salvage *, struct salvage_log *, struct span batch,
+    uint64_t epoch, struct err *);
+/* The offsets up to `to` are lost: told, and filled. */
+int log_gap(struct salvage *, struct salvage_log *, int64_t to,
+    uint64_t epoch, struct err *);
+/* The log had reached `end` once: no offset is given out twice. */
+int log_reach(struct salvage *, struct salvage_log *, int64_t end,
+    struct err *);
+void log_trim(struct salvage *, struct salvage_log *, int64_t offset);
+/* Records of logs and producers. */
+int logs_finish(struct salvage *, struct err *);
+void logs_release(struct salvage *);
+
+/* ---- salvage_logs.c ---- */
+
 /* Topics that only have a folder get a record. */
 int logs_name(struct salvage *, struct err *);
 /* What the files have. */
 int logs_copy(struct salvage *, struct err *);
-/* One batch at the log's end; what is missing before it is filled. */
-int log_append(struct salvage *, struct salvage_log *, struct span batch,
-    uint64_t epoch, struct err *);
-void log_trim(struct salvage *, struct salvage_log *, int64_t offset);
 /* What the files have behind the last frame. */
 int logs_extend(struct salvage *, struct err *);
-/* Logs that had gone further, as other records say: no offset is given out
- * twice. */
+/* Logs that had gone further, as the base and the tasks say. */
 int logs_reach(struct salvage *, struct err *);
-/* Records of logs and producers. */
-int logs_finish(struct salvage *, struct err *);
-void logs_release(struct salvage *);
 
 /* ---- salvage.c ---- */
 

@@ -94,6 +94,7 @@ kit_start(struct kit *k)
     if (net_listen(k->net, "127.0.0.1:0", false, &k->port, &err) < 0)
         fail_msg("%s", err.text);
     api_set_net(k->api, k->net);
+    kit_turn(k, true);
 }
 
 void

@@ -1,7 +1,7 @@
-/* member.c: see member.h. */
+/* membership.c: see membership.h. */
 #include "config.h"
 
-#include "client/member.h"
+#include "client/membership.h"
 
 #include <stdlib.h>
 
@@ -20,12 +20,12 @@ enum {
     COMMIT_MS = 1000,            /* at most so often, but for the last one */
 };
 
-struct member {
+struct membership {
     struct client *client;
     char *group;
     const struct client_topic *topic;
     struct reader *reader;
-    member_where_fn where;
+    membership_where_fn where;
     void *arg;
     char *id;                    /* "": not given yet */
     int32_t generation;
@@ -33,12 +33,12 @@ struct member {
     struct arena arena;          /* of one step of joining */
 };
 
-struct member *
-member_new(struct client *c, const char *group,
+struct membership *
+membership_new(struct client *c, const char *group,
     const struct client_topic *topic, struct reader *reader,
-    member_where_fn where, void *arg)
+    membership_where_fn where, void *arg)
 {
-    struct member *m = xcalloc(1, sizeof *m);
+    struct membership *m = xcalloc(1, sizeof *m);
 
     m->client = c;
     m->group = xstrdup(group);
@@ -52,7 +52,7 @@ member_new(struct client *c, const char *group,
 }
 
 void
-member_free(struct member *m)
+membership_free(struct membership *m)
 {
     if (m == NULL)
         return;
@@ -63,13 +63,13 @@ member_free(struct member *m)
 }
 
 static int
-refused(const struct member *m, int kerr, const char *what, struct err *err)
+refused(const struct membership *m, int kerr, const char *what, struct err *err)
 {
     return client_refused(err, kerr, "%s group '%s'", what, m->group);
 }
 
 static void
-set_id(struct member *m, struct span id)
+set_id(struct membership *m, struct span id)
 {
     free(m->id);
     m->id = xcalloc(id.len + 1, 1);
@@ -79,7 +79,7 @@ set_id(struct member *m, struct span id)
 /* ---- the leader's part: range ------------------------------------------- */
 
 void
-member_range(int32_t partitions, int32_t members, int32_t at, int32_t *first,
+membership_range(int32_t partitions, int32_t members, int32_t at, int32_t *first,
     int32_t *count)
 {
     int32_t each = partitions / members, more = partitions % members;
@@ -89,7 +89,7 @@ member_range(int32_t partitions, int32_t members, int32_t at, int32_t *first,
 }
 
 static bool
-subscribes(struct member *m, const struct join_group_response_member *other,
+subscribes(struct membership *m, const struct join_group_response_member *other,
     struct span topic)
 {
     struct consumer_protocol_subscription *s;
@@ -118,7 +118,7 @@ by_id(const void *a, const void *b)
 
 /* The blob for the member that gets `count` partitions from `first` on. */
 static struct span
-assignment_blob(struct member *m, struct span topic, int32_t first,
+assignment_blob(struct membership *m, struct span topic, int32_t first,
     int32_t count)
 {
     struct consumer_protocol_assignment_topic t;
@@ -145,7 +145,7 @@ assignment_blob(struct member *m, struct span topic, int32_t first,
 /* Members that want other topics than ours get nothing from us: a group of
  * mixed subscriptions is not for this tool, and we say so by refusing. */
 static int
-assign(struct member *m, const struct join_group_response *joined,
+assign(struct membership *m, const struct join_group_response *joined,
     struct sync_group_request *req, struct err *err)
 {
     struct span topic = client_name_span(m->topic->name);
@@ -166,7 +166,7 @@ assign(struct member *m, const struct join_group_response *joined,
     }
     qsort(list, n, sizeof *list, by_id);
     for (size_t i = 0; i < n; i++) {
-        member_range(m->topic->partitions, (int32_t)n, (int32_t)i, &first,
+        membership_range(m->topic->partitions, (int32_t)n, (int32_t)i, &first,
             &count);
         to[i].member_id = list[i]->member_id;
         to[i].assignment = assignment_blob(m, topic, first, count);
@@ -179,7 +179,7 @@ assign(struct member *m, const struct join_group_response *joined,
 /* ---- JoinGroup, SyncGroup ----------------------------------------------- */
 
 static struct span
-subscription_blob(struct member *m)
+subscription_blob(struct membership *m)
 {
     struct consumer_protocol_subscription s;
     struct span topic = client_name_span(m->topic->name), blob;
@@ -196,7 +196,7 @@ subscription_blob(struct member *m)
 }
 
 static int
-ask_join(struct member *m, struct join_group_response **resp, struct err *err)
+ask_join(struct membership *m, struct join_group_response **resp, struct err *err)
 {
     struct join_group_request_protocol protocol;
     struct join_group_request req;
@@ -217,7 +217,7 @@ ask_join(struct member *m, struct join_group_response **resp, struct err *err)
 }
 
 static int
-ask_sync(struct member *m, const struct join_group_response *joined,
+ask_sync(struct membership *m, const struct join_group_response *joined,
     struct sync_group_response **resp, struct err *err)
 {
     struct sync_group_request req;
@@ -238,7 +238,7 @@ ask_sync(struct member *m, const struct join_group_response *joined,
 /* Are these answers no refusal, but "once more"? Forgets the id if it is the
  * id that is unknown. */
 static bool
-once_more(struct member *m, int kerr)
+once_more(struct membership *m, int kerr)
 {
     if (kerr == KERR_UNKNOWN_MEMBER_ID || kerr == KERR_ILLEGAL_GENERATION)
         set_id(m, span_str(""));
@@ -249,7 +249,7 @@ once_more(struct member *m, int kerr)
 
 /* 1: in, with *blob; 0: once more. */
 static int
-join_once(struct member *m, struct span *blob, struct err *err)
+join_once(struct membership *m, struct span *blob, struct err *err)
 {
     struct join_group_response *joined;
     struct sync_group_response *synced;
@@ -278,7 +278,7 @@ join_once(struct member *m, struct span *blob, struct err *err)
 /* ---- positions ---------------------------------------------------------- */
 
 static int
-begin_at(struct member *m, int32_t partition, const struct committed *list,
+begin_at(struct membership *m, int32_t partition, const struct committed *list,
     size_t count, struct err *err)
 {
     int64_t offset = -1;
@@ -294,7 +294,7 @@ begin_at(struct member *m, int32_t partition, const struct committed *list,
 }
 
 static int
-take_assignment(struct member *m, struct span blob, struct err *err)
+take_assignment(struct membership *m, struct span blob, struct err *err)
 {
     struct consumer_protocol_assignment *a;
     struct committed *list;
@@ -328,7 +328,7 @@ take_assignment(struct member *m, struct span blob, struct err *err)
 }
 
 int
-member_join(struct member *m, struct err *err)
+membership_join(struct membership *m, struct err *err)
 {
     int64_t deadline = peer_now_ms() + REBALANCE_MS;
     struct span blob;
@@ -349,7 +349,7 @@ member_join(struct member *m, struct err *err)
 /* ---- while it runs ------------------------------------------------------ */
 
 static int
-commit_now(struct member *m, int *kerr, struct err *err)
+commit_now(struct membership *m, int *kerr, struct err *err)
 {
     struct offset_commit_request_topic t;
     struct offset_commit_request req;
@@ -389,7 +389,7 @@ commit_now(struct member *m, int *kerr, struct err *err)
 }
 
 int
-member_commit(struct member *m, struct err *err)
+membership_commit(struct membership *m, struct err *err)
 {
     int kerr;
 
@@ -397,14 +397,14 @@ member_commit(struct member *m, struct err *err)
         return 0;
     if (commit_now(m, &kerr, err) != 0)
         return -1;
-    /* In a rebalance the next member_keep() joins again, and commits first. */
+    /* In a rebalance the next membership_keep() joins again, and commits first. */
     if (kerr != 0 && !once_more(m, kerr))
         return refused(m, kerr, "cannot commit to", err);
     return 0;
 }
 
 int
-member_keep(struct member *m, bool *moved, struct err *err)
+membership_keep(struct membership *m, bool *moved, struct err *err)
 {
     struct heartbeat_request req;
     struct heartbeat_response *resp;
@@ -431,11 +431,11 @@ member_keep(struct member *m, bool *moved, struct err *err)
     if (!once_more(m, kerr))
         return refused(m, kerr, "lost", err);
     *moved = true;
-    return member_join(m, err);
+    return membership_join(m, err);
 }
 
 int
-member_leave(struct member *m, struct err *err)
+membership_leave(struct membership *m, struct err *err)
 {
     struct leave_group_request_member one;
     struct leave_group_request req;

@@ -1,0 +1,382 @@
+/*
+ * salvage_log.c: one new log: batches at its end, holes, its producers, its
+ * record.
+ */
+#include "config.h"
+
+#include "offline/salvage_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/endian.h"
+#include "base/limits.h"
+#include "epoch/logrec.h"
+#include "proto/store.pb-c.h"
+
+enum { DIRTY_MAX = 200 };        /* logs with an open file */
+
+struct salvage_log *
+salvage_log_get(struct salvage *s, const struct uuid *id, int32_t partition)
+{
+    uint8_t key[LOG_KEY];
+    void **slot;
+    struct salvage_log *l;
+
+    log_key(key, id, partition);
+    slot = omap_slot(&s->logs, span_of(key, sizeof key));
+    if (*slot == NULL) {
+        l = xcalloc(1, sizeof *l);
+        memcpy(l->key, key, sizeof key);
+        l->id = *id;
+        l->partition = partition;
+        producers_init(&l->producers);
+        *slot = l;
+    }
+    return *slot;
+}
+
+void
+log_lost(struct salvage *s, const struct salvage_log *l, const char *fmt, ...)
+{
+    char file[DATADIR_PATH], text[300];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say_lost(s, log_path(&l->id, l->partition, NULL, NULL, file), "%s", text);
+}
+
+bool
+topic_known(const struct salvage *s, const struct uuid *id)
+{
+    uint8_t key[17] = {META_TOPIC};
+    struct span ignored;
+
+    memcpy(key + 1, id->bytes, 16);
+    return records_get(&s->records, span_of(key, sizeof key), &ignored);
+}
+
+/* ---- producers ---- */
+
+/* What the base knows of them. */
+static void
+producers_load(struct salvage *s, struct salvage_log *l)
+{
+    uint8_t prefix[1 + LOG_KEY] = {META_PRODUCER};
+    struct omap_iter it;
+    struct span key, value;
+
+    l->loaded = true;
+    memcpy(prefix + 1, l->key, LOG_KEY);
+    omap_seek(&s->records, span_of(prefix, sizeof prefix), &it);
+    while (records_next(&it, META_PRODUCER, &key, &value)
+        && key.len == LOG_KEY + 8 && memcmp(key.ptr, l->key, LOG_KEY) == 0) {
+        Store__Producer *m
+            = store__producer__unpack(NULL, value.len, value.ptr);
+        struct producer *p;
+
+        if (m == NULL)
+            continue;
+        p = producers_make(&l->producers, (int64_t)get_be64(key.ptr
+            + LOG_KEY));
+        p->epoch = (int16_t)m->epoch;
+        p->used_ms = m->used_ms;
+        p->count = 0;
+        for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
+            p->window[p->count++] = (struct producer_batch){
+                .first_seq = m->window[i]->first_seq,
+                .last_seq = m->window[i]->last_seq,
+                .base_offset = m->window[i]->base_offset,
+                .last_offset = m->window[i]->last_offset,
+                .timestamp = m->window[i]->timestamp};
+        store__producer__free_unpacked(m, NULL);
+    }
+}
+
+void
+producers_see(struct salvage *s, struct salvage_log *l, const struct batch *b)
+{
+    struct producer *p;
+
+    if (b->producer_id < 0)
+        return;
+    if (b->producer_id > s->producer_max)
+        s->producer_max = b->producer_id;
+    if (!l->loaded)
+        producers_load(s, l);
+    p = producers_get(&l->producers, b->producer_id);
+    if (b->base_offset < l->known || b->base_sequence < 0
+        || (p != NULL && b->producer_epoch < p->epoch))
+        return;
+    producers_apply(&l->producers, b, s->clock_ms);
+}
+
+static int
+producers_put(struct salvage *s, const struct salvage_log *l,
+    struct producer *p, struct err *err)
+{
+    Store__Producer m = STORE__PRODUCER__INIT;
+    Store__ProducerBatch window[PRODUCER_WINDOW], *list[PRODUCER_WINDOW];
+    uint8_t key[1 + LOG_KEY + 8] = {META_PRODUCER}, out[512];
+    struct span value;
+
+    memcpy(key + 1, l->key, LOG_KEY);
+    put_be64(key + 1 + LOG_KEY, (uint64_t)p->id);
+    m.epoch = p->epoch;
+    m.used_ms = p->used_ms;
+    m.window = list;
+    for (; m.n_window < p->count; m.n_window++) {
+        const struct producer_batch *from = &p->window[m.n_window];
+        Store__ProducerBatch *to = &window[m.n_window];
+
+        store__producer_batch__init(to);
+        to->first_seq = from->first_seq;
+        to->last_seq = from->last_seq;
+        to->base_offset = from->base_offset;
+        to->last_offset = from->last_offset;
+        to->timestamp = from->timestamp;
+        list[m.n_window] = to;
+    }
+    assert(store__producer__get_packed_size(&m) <= sizeof out);
+    value = span_of(out, store__producer__pack(&m, out));
+    return salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value,
+        err);
+}
+
+/* ---- the new log ---- */
+
+int
+log_begin(struct salvage *s, struct salvage_log *l,
+    const struct plog_state *st, struct err *err)
+{
+    char path[DATADIR_PATH];
+
+    assert(!l->opened);
+    l->opened = true;
+    l->empty = st->segment_count == 0;
+    l->start = st->log_start;
+    l->end = st->written;
+    for (size_t i = 0; i < st->segment_count; i++)
+        if (st->segments[i].epoch > s->highest)
+            s->highest = st->segments[i].epoch;
+    if (s->o->dry_run)
+        return 0;
+    datadir_topic(s->dir, &l->id, path);
+    if (s->world->ops->mkdir(s->world, path, 0700) < 0 && errno != EEXIST)
+        return err_set(err, errno, "make folder %s", path);
+    return plog_open(s->new_cache, datadir_partition(s->dir, &l->id,
+        l->partition, path), NULL, st, &l->plog, err);
+}
+
+/* A log keeps a descriptor from its first write to its sync. */
+static int
+logs_sync(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key;
+    void *v;
+
+    omap_seek(&s->logs, SPAN_NULL, &it);
+    while (omap_next(&it, &key, &v)) {
+        struct salvage_log *l = v;
+
+        if (l->plog != NULL && plog_dirty(l->plog)
+            && plog_sync(l->plog, err) < 0)
+            return -1;
+    }
+    s->dirty = 0;
+    return 0;
+}
+
+static int
+log_write(struct salvage *s, struct salvage_log *l, const struct batch *b,
+    uint64_t epoch, struct err *err)
+{
+    struct plog_chunk c = {.epoch = epoch,
+        .base_offset = b->base_offset,
+        .last_offset = batch_last_offset(b),
+        .max_timestamp = b->max_timestamp,
+        .bytes = b->bytes};
+
+    s->n_batches++;
+    l->empty = false;
+    l->end = c.last_offset + 1;
+    l->leader_epoch = b->leader_epoch;
+    producers_see(s, l, b);
+    if (l->known < l->end)
+        l->known = l->end;
+    if (epoch > s->highest)
+        s->highest = epoch;
+    if (l->plog == NULL)
+        return 0;
+    s->dirty += !plog_dirty(l->plog);
+    if (plog_append(l->plog, &c, 1, err) < 0)
+        return -1;
+    return s->dirty < DIRTY_MAX ? 0 : logs_sync(s, err);
+}
+
+/* A batch without records that stands for [l->end, to). */
+static int
+log_fill(struct salvage *s, struct salvage_log *l, int64_t to,
+    uint64_t epoch, struct err *err)
+{
+    while (l->end < to) {
+        int64_t n = to - l->end < INT32_MAX ? to - l->end : INT32_MAX;
+        uint8_t p[BATCH_HEADER] = {0};
+        struct batch b;
+
+        put_be32(p + 8, BATCH_HEADER - BATCH_LENGTH_FROM);
+        p[16] = 2;
+        put_be32(p + 23, (uint32_t)(n - 1));
+        put_be64(p + 27, (uint64_t)-1);
+        put_be64(p + 35, (uint64_t)-1);
+        put_be64(p + 43, (uint64_t)-1);
+        put_be16(p + 51, (uint16_t)-1);
+        put_be32(p + 53, (uint32_t)-1);
+        put_be32(p + 17, crc32c(0, p + BATCH_CRC_FROM,
+            sizeof p - BATCH_CRC_FROM));
+        batch_stamp(p, l->end, l->leader_epoch);
+        if (batch_parse(span_of(p, sizeof p), &b) != BATCH_OK)
+            return err_set(err, ERR_DAMAGE, "no batch can stand for %" PRId64
+                " offsets", n);
+        if (log_write(s, l, &b, epoch, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+log_gap(struct salvage *s, struct salvage_log *l, int64_t to, uint64_t epoch,
+    struct err *err)
+{
+    log_lost(s, l, "offsets %" PRId64 " to %" PRId64 " are lost", l->end,
+        to - 1);
+    l->lost += (uint64_t)(to - l->end);
+    s->lost += (uint64_t)(to - l->end);
+    return log_fill(s, l, to, epoch, err);
+}
+
+int
+log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
+    uint64_t epoch, struct err *err)
+{
+    struct plog_state none = {0};
+    struct batch b;
+
+    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
+        return err_set(err, ERR_DAMAGE, "a proven frame has a bad batch");
+    if (!l->opened) {
+        none.log_start = none.written = b.base_offset;
+        if (log_begin(s, l, &none, err) < 0)
+            return -1;
+        if (b.base_offset > 0)
+            log_lost(s, l, "offsets below %" PRId64 " are lost, if any were "
+                "there", b.base_offset);
+    }
+    if (batch_last_offset(&b) < l->end)
+        return 0; /* the files have it */
+    /* A log may start within its first batch. */
+    if (b.base_offset < l->end && !l->empty) {
+        log_lost(s, l, "a batch of epoch %" PRIu64 " at offset %" PRId64
+            " overlaps the log's end %" PRId64, epoch, b.base_offset, l->end);
+        return 0;
+    }
+    if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
+        return -1;
+    return log_write(s, l, &b, epoch, err);
+}
+
+void
+log_trim(struct salvage *s, struct salvage_log *l, int64_t offset)
+{
+    if (!l->opened || offset <= l->start)
+        return;
+    l->start = offset < l->end ? offset : l->end;
+    if (l->plog != NULL)
+        plog_trim(l->plog, l->start);
+}
+
+int
+log_reach(struct salvage *s, struct salvage_log *l, int64_t end,
+    struct err *err)
+{
+    struct plog_state begin = {.log_start = end, .written = end};
+
+    if (end <= l->end)
+        return 0;
+    if (l->opened)
+        return log_gap(s, l, end, s->highest, err);
+    log_lost(s, l, "offsets below %" PRId64 " are lost, if any were there",
+        end);
+    return log_begin(s, l, &begin, err);
+}
+
+/* ---- the end ---- */
+
+static int
+log_finish(struct salvage *s, struct salvage_log *l, struct err *err)
+{
+    uint8_t key[1 + LOG_KEY] = {META_LOG};
+    struct plog_state st;
+    struct producer *p;
+    struct buf packed;
+    struct span value;
+    int rc;
+
+    if (l->plog == NULL)
+        return 0;
+    if (plog_sync(l->plog, err) < 0)
+        return -1;
+    plog_state_get(l->plog, &st);
+    st.doomed_count = 0; /* what was trimmed here was never in a checkpoint */
+    buf_init(&packed, 64 * MIB);
+    logrec_pack(&st, &packed);
+    plog_state_release(&st);
+    memcpy(key + 1, l->key, LOG_KEY);
+    value = buf_span(&packed);
+    rc = salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value, err);
+    buf_release(&packed);
+    for (size_t i = 0;
+         rc == 0 && (p = table_next(&l->producers.by_id, &i)) != NULL;)
+        rc = producers_put(s, l, p, err);
+    return rc;
+}
+
+int
+logs_finish(struct salvage *s, struct err *err)
+{
+    struct omap_iter it;
+    struct span key;
+    void *l;
+
+    omap_seek(&s->logs, SPAN_NULL, &it);
+    while (omap_next(&it, &key, &l))
+        if (log_finish(s, l, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void
+log_free(void *value, void *arg)
+{
+    struct salvage_log *l = value;
+
+    (void)arg;
+    plog_close(l->plog);
+    producers_release(&l->producers);
+    free(l);
+}
+
+void
+logs_release(struct salvage *s)
+{
+    omap_release(&s->logs, log_free, NULL);
+    omap_init(&s->logs);
+}
