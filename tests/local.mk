@@ -4,3 +4,4 @@ include tests/fuzz/local.mk
 include tests/compat/local.mk
 include tests/story/local.mk
 include tests/lint/local.mk
+include tests/oracle/local.mk

@@ -189,7 +189,7 @@ open_apps(struct appliance *a, const struct appliance_options *o,
 /* A task that asks the loop for a topic while we wait for it would wait for
  * ever: so the loop goes on turning until all have ended. */
 static void
-close_apps(struct appliance *a)
+stop_apps(struct appliance *a)
 {
     if (a->engine == NULL)
         return;
@@ -204,8 +204,6 @@ close_apps(struct appliance *a)
     for (const struct ps_app *p = a->apps; p->name != NULL; p++)
         local_app_set_crashes(a->local, p->name, 0);
     seq_turn(a->seq);
-    engine_free(a->engine);
-    free(a->workers);
 }
 
 static int
@@ -278,11 +276,14 @@ appliance_close(struct appliance *a)
         api_set_net(a->api, NULL);
         net_free(a->net);
     }
-    close_apps(a);
+    stop_apps(a);
     if (a->seq != NULL && a->api != NULL) {
         seq_on_publish(a->seq, NULL, NULL);
         seq_stop(a->seq);
     }
+    /* Only now: what the keeper had still to store names the tasks. */
+    engine_free(a->engine);
+    free(a->workers);
     local_free(a->local);
     api_free(a->api);
     seq_close(a->seq);

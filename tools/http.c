@@ -122,7 +122,7 @@ http_reply(struct http_call *c, int status, const char *type)
     struct evkeyvalq *headers = evhttp_request_get_output_headers(c->req);
     struct http *h = c->http;
     struct evbuffer *body;
-    char epoch[24];
+    char epoch[24], length[24];
 
     check_obj(c, HTTP_CALL_MAGIC);
     if (c->out.failed) {
@@ -139,7 +139,14 @@ http_reply(struct http_call *c, int status, const char *type)
     evhttp_add_header(headers, "Cache-Control", "no-store");
     evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
     evhttp_add_header(headers, "Penstock-Epoch", epoch);
-    body = take_body(c);
+    /* evhttp would send the body to HEAD as well */
+    if (evhttp_request_get_command(c->req) == EVHTTP_REQ_HEAD) {
+        snprintf(length, sizeof length, "%zu", c->out.len);
+        evhttp_add_header(headers, "Content-Length", length);
+        body = NULL;
+    } else {
+        body = take_body(c);
+    }
     evhttp_send_reply(c->req, status, NULL, body);
     if (body != NULL)
         evbuffer_free(body);

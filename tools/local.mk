@@ -1,5 +1,7 @@
 # tools: see README.md
 include tools/client/local.mk
+include tools/retail/local.mk
+include tools/offline/local.mk
 include tools/bench/local.mk
 
 # Everything that commands are made of, but not their table: so a test takes
@@ -53,7 +55,7 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/views.c %D%/views.h
 
 # In the order of dependence: who calls comes before who is called.
-PENSTOCK_LIBS = %D%/libcommands.a %D%/bench/libbench.a \
+PENSTOCK_LIBS = %D%/libcommands.a $(RETAIL_LIBS) %D%/bench/libbench.a \
     %D%/libappliance.a %D%/libtools.a $(CLIENT_LIBS) $(APPLIANCE_LIBS)
 PENSTOCK_SYSTEM_LIBS = $(LIBEVENT_LIBS) $(LMDB_LIBS) $(PROTOBUF_C_LIBS) \
     $(CODECS_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) -lm

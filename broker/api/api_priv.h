@@ -81,7 +81,8 @@ request_fn handle_produce, handle_fetch, handle_list_offsets,
     handle_delete_topics, handle_delete_records, handle_init_producer_id,
     handle_offset_for_leader_epoch, handle_describe_configs,
     handle_create_partitions, handle_delete_groups, handle_describe_cluster,
-    handle_alter_configs, handle_incremental_alter_configs;
+    handle_alter_configs, handle_incremental_alter_configs,
+    handle_offset_delete;
 
 /* ---- what else they share ---- */
 
@@ -155,6 +156,8 @@ void group_request(struct request *, const struct group_event *,
 void group_refuse(struct request *, enum group_fx_kind, enum kerr);
 enum { GROUP_OFFSET_COST = 160 };        /* bytes, beside names and metadata */
 /* offsets.c */
+void offsets_deleted(struct request *, const struct group_fx *,
+    uint64_t gate);
 void offsets_committed(struct request *, const struct group_fx *);
 
 enum config_source {             /* the numbers of DescribeConfigs */

@@ -53,6 +53,7 @@ static request_fn *const handlers[128] = {
     [API_DELETE_GROUPS] = handle_delete_groups,
     [API_DESCRIBE_CLUSTER] = handle_describe_cluster,
     [API_ALTER_CONFIGS] = handle_alter_configs,
+    [API_OFFSET_DELETE] = handle_offset_delete,
     [API_INCREMENTAL_ALTER_CONFIGS] = handle_incremental_alter_configs,
 };
 

@@ -393,7 +393,9 @@ group_answer(const struct group_fx *e, uint64_t gate)
     case GROUP_FX_DELETE:
     case GROUP_FX_PUT_OFFSET:
     case GROUP_FX_DELETE_OFFSET:
+        break;
     case GROUP_FX_OFFSETS_DELETED:
+        offsets_deleted(r, e, gate);
         break;
     }
 }
@@ -1103,8 +1105,8 @@ load_group(void *arg, struct span key, struct span value, struct err *err)
         .generation = m->generation,
         .state_since_ms = m->changed_ms,
         .protocol_type = text_or_null(m->protocol_type),
-        .protocol_name = m->n_members == 0 ? SPAN_NULL
-                                           : span_str(m->protocol),
+        .protocol_name = record_state(m) == GROUP_PREPARING
+                || m->n_members == 0 ? SPAN_NULL : span_str(m->protocol),
         .leader_id = text_or_null(m->leader),
         .members = members,
         .member_count = m->n_members};

@@ -391,3 +391,89 @@ handle_offset_fetch(struct request *r)
     else
         request_close(r, "the request asks for too many offsets");
 }
+
+/* ---- OffsetDelete (KIP-496) ---- */
+
+static int
+delete_keys(struct request *r, struct group_offset_delete *d)
+{
+    const struct offset_delete_request *body = r->body;
+    struct group_offset_key *keys;
+    size_t n = 0;
+
+    for (int32_t i = 0; i < body->topics.n; i++)
+        n += (size_t)(body->topics.v[i].partitions.n > 0
+                ? body->topics.v[i].partitions.n : 0);
+    keys = request_alloc(r, n, sizeof *keys);
+    if (keys == NULL || n > GROUP_COMMIT_MAX)
+        return -1;
+    for (int32_t i = 0; i < body->topics.n; i++) {
+        const struct offset_delete_request_topic *in = &body->topics.v[i];
+        enum kerr missing = KERR_NONE;
+        struct topic *t = api_topic(r->api, in->name, NULL, &missing);
+
+        for (int32_t k = 0; k < in->partitions.n; k++) {
+            int32_t p = in->partitions.v[k].partition_index;
+
+            keys[d->count++] = (struct group_offset_key){.topic = in->name,
+                .partition = p,
+                .error = t != NULL && topic_partition(t, p) == NULL
+                    ? KERR_UNKNOWN_TOPIC_OR_PARTITION : missing};
+        }
+    }
+    d->keys = keys;
+    return 0;
+}
+
+void
+offsets_deleted(struct request *r, const struct group_fx *e, uint64_t gate)
+{
+    const struct offset_delete_request *body = r->body;
+    struct offset_delete_response *out = request_response(r);
+    size_t at = 0;
+
+    out->error_code = (int16_t)e->error;
+    out->topics.v = wire_new(&offset_delete_response_topic_type, &r->arena,
+        (size_t)(body->topics.n > 0 ? body->topics.n : 0));
+    for (int32_t i = 0; out->topics.v != NULL && e->each.errors != NULL
+            && i < body->topics.n; i++) {
+        const struct offset_delete_request_topic *in = &body->topics.v[i];
+        struct offset_delete_response_topic *to = &out->topics.v[i];
+        int32_t n = in->partitions.n > 0 ? in->partitions.n : 0;
+
+        to->name = in->name;
+        to->partitions.v = wire_new(&offset_delete_response_partition_type,
+            &r->arena, (size_t)n);
+        if (to->partitions.v == NULL)
+            break;
+        for (int32_t k = 0; k < n; k++) {
+            to->partitions.v[k].partition_index
+                = in->partitions.v[k].partition_index;
+            to->partitions.v[k].error_code = (int16_t)e->each.errors[at++];
+        }
+        to->partitions.n = n;
+        out->topics.n++;
+    }
+    request_reply(r, gate, out);
+}
+
+void
+handle_offset_delete(struct request *r)
+{
+    const struct offset_delete_request *body = r->body;
+    struct group_event ev = {.kind = GROUP_EV_OFFSET_DELETE,
+        .group_id = body->group_id,
+        .token = r};
+
+    if (delete_keys(r, &ev.offset_delete) < 0) {
+        request_close(r, "the request names too many offsets");
+        return;
+    }
+    if (seq_readonly(r->api->seq, NULL)) {
+        group_refuse(r, GROUP_FX_OFFSETS_DELETED,
+            KERR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
+    group_request(r, &ev, ev.offset_delete.count
+        * (GROUP_OFFSET_COST + body->group_id.len + TOPIC_NAME_MAX));
+}

@@ -48,6 +48,7 @@
 #include "base/diag.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "base/seeded.h"
 
 enum {
     JOURNAL_MAGIC = 0x1095a11e,
@@ -108,7 +109,8 @@ file_open(struct world *w, const char *path, enum durability d,
 {
     f->fd = -1;
     if (d == DURABILITY_POWER)
-        f->fd = w->ops->open(w, path, O_RDWR | O_DIRECT | O_DSYNC, 0600);
+        f->fd = w->ops->open(w, path, O_RDWR | O_DIRECT
+            | (seeded("skip-flush") ? 0 : O_DSYNC), 0600);
     f->dsync = f->fd >= 0;
     if (f->fd < 0)
         f->fd = w->ops->open(w, path, O_RDWR, 0600);
@@ -606,7 +608,7 @@ walk_rewrite_last(struct walk *k, struct err *err)
     struct journal_file *f = k->j->files[k->file];
     struct world *w = k->j->world;
 
-    if (k->last_slot.size == 0)
+    if (k->last_slot.size == 0 || seeded("trust-last-frame"))
         return 0;
     f = k->j->files[k->last_slot.file];
     walk_room(k, k->last_slot.size);
@@ -722,6 +724,38 @@ journal_took(struct journal *j, const struct journal_slot *slot,
     j->last_incarnation = j->incarnation;
 }
 
+#ifdef SEEDED_BUGS
+/* Leaves a hint to the frame in the padding of the block before it, which it
+ * writes again for that. */
+static int
+journal_write_hint(struct journal *j, const struct journal_slot *slot,
+    const void *frame)
+{
+    static const uint8_t zeros[8];
+    struct journal_file *f = j->files[slot->file];
+    struct world *w = j->world;
+    uint64_t size = JOURNAL_BLOCK + slot->size;
+    void *p = NULL;
+    uint8_t *end;
+    int rc = 1;
+
+    if (slot->pos == 0)
+        return 1;
+    must(posix_memalign(&p, JOURNAL_BLOCK, size));
+    end = (uint8_t *)p + JOURNAL_BLOCK - sizeof zeros;
+    memcpy((uint8_t *)p + JOURNAL_BLOCK, frame, slot->size);
+    if (w->ops->pread(w, f->fd, p, JOURNAL_BLOCK,
+            (off_t)(slot->pos - JOURNAL_BLOCK)) == JOURNAL_BLOCK
+        && memcmp(end, zeros, sizeof zeros) == 0) {
+        put_le64(end, slot->size);
+        rc = w->ops->pwrite(w, f->fd, p, size,
+            (off_t)(slot->pos - JOURNAL_BLOCK));
+    }
+    free(p);
+    return rc;
+}
+#endif
+
 int
 journal_write(struct journal *j, const struct journal_slot *slot,
     const void *frame, struct err *err)
@@ -729,11 +763,15 @@ journal_write(struct journal *j, const struct journal_slot *slot,
     struct journal_file *f = j->files[slot->file];
     struct world *w = j->world;
 
+#ifdef SEEDED_BUGS
+    if (seeded("rewrite-block") && journal_write_hint(j, slot, frame) == 0)
+        return f->dsync ? 0 : w->ops->fdatasync(w, f->fd);
+#endif
     if (w->ops->pwrite(w, f->fd, frame, slot->size, (off_t)slot->pos) < 0)
         return err_set(err, errno, "write journal file %08x at %llu",
             f->number, (unsigned long long)slot->pos);
     if (j->opts.durability == DURABILITY_POWER && !f->dsync
-        && w->ops->fdatasync(w, f->fd) < 0)
+        && !seeded("skip-flush") && w->ops->fdatasync(w, f->fd) < 0)
         return err_set(err, errno, "flush journal file %08x", f->number);
     return 0;
 }

@@ -28,6 +28,7 @@
 #include "base/diag.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "base/seeded.h"
 #include "epoch/logrec.h"
 #include "epoch/seq_priv.h"
 #include "proto/store.pb-c.h"
@@ -547,9 +548,11 @@ checkpoint_sync(struct seq *s, struct err *err)
     if (s->opts.durability == DURABILITY_MEMORY)
         return 0;
     for (struct tail *t = s->dirty_tails; t != NULL; t = t->keeper_next)
-        if (!tail_gone(s, t) && plog_sync(t->plog, err) < 0)
+        if (!tail_gone(s, t) && !seeded("skip-segment-sync")
+            && plog_sync(t->plog, err) < 0)
             return -1;
-    if (s->topics_dirty && datadir_sync(s->datadir, "topics", err) < 0)
+    if (s->topics_dirty && !seeded("skip-folder-sync")
+        && datadir_sync(s->datadir, "topics", err) < 0)
         return -1;
     s->topics_dirty = false;
     return 0;
@@ -575,6 +578,8 @@ checkpoint_meta(struct seq *s, const struct epoch *e, struct err *err)
     /* Less right after a start: the numbers behind were left out. */
     assert(e->cursor.epoch <= e->number);
     keeper_mark(s, &e->cursor, e->clock_ms, e->clean, &w);
+    if (seeded("trim-before-commit"))
+        trim_overlays(s);
     return meta_commit(&w, err);
 }
 
@@ -627,6 +632,8 @@ checkpoint(struct seq *s, struct epoch *e, struct err *err)
     /* The frames of earlier ones are all before P, which this one wrote. */
     s->incarnations[0] = s->incarnations[s->incarnation_count - 1];
     s->incarnation_count = 1;
+    if (seeded("move-P-early") && checkpoint_meta(s, e, err) < 0)
+        return -1;
     if (checkpoint_sync(s, err) < 0 || checkpoint_meta(s, e, err) < 0)
         return -1;
     keeper_free_dirty(s);

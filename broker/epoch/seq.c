@@ -46,6 +46,7 @@
 #include "base/check.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/seeded.h"
 #include "epoch/seq_priv.h"
 
 enum {
@@ -262,6 +263,8 @@ seq_link(struct seq *s, struct effect *f)
     e->n_blocks += f->n_blocks;
     if (f->ops->linked != NULL)
         f->ops->linked(f);
+    if (seeded("answer-before-publish") && f->ops->published != NULL)
+        f->ops->published(f);
 }
 
 static void
@@ -342,7 +345,7 @@ publish_replies(struct effect *f)
         if (t->on_publish != NULL)
             t->on_publish(t);
     }
-    if (f->ops->published != NULL)
+    if (f->ops->published != NULL && !seeded("answer-before-publish"))
         f->ops->published(f);
 }
 
@@ -430,6 +433,8 @@ seq_published_epoch(struct seq *s, struct epoch *e)
     journal_took(s->journal, &e->slot, e->number, e->header.check);
     e->cursor = journal_cursor(s->journal);
     s->since_checkpoint += e->slot.size;
+    if (seeded("recycle-early"))
+        journal_recycle(s->journal, e->number);
     STAILQ_FOREACH(f, &e->effects, next)
         publish_views(f);
     STAILQ_FOREACH(f, &e->effects, next)

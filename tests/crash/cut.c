@@ -385,7 +385,7 @@ cut_make(const struct disk *d, enum cut_kind kind, struct rng *r,
         make_files(d, r, out);
     chosen = d->n == 0 ? 0 : rng_below(r, d->n);
     /* What was asked for last is on its way: torn more often than the rest. */
-    if ((kind == CUT_TORN || kind == CUT_GARBAGE) && rng_one_in(r, 2))
+    if ((kind == CUT_TORN || kind == CUT_GARBAGE) && !rng_one_in(r, 4))
         chosen = d->n - 1;
     for (uint32_t i = 0; i < d->n; i++)
         make_one(d, kind, i, chosen, r, out);

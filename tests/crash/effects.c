@@ -210,19 +210,12 @@ static void
 block_key(struct job *j, struct shelf *s, struct buf *b, uint32_t number)
 {
     struct work *w = j->work;
-    uint8_t key[700];
+    uint8_t key[STATE_KEY_SIZE];
     struct fact fact = {.tag = FACT_STATE, .a = s->store,
         .b = s->partition};
     struct span value = SPAN_NULL;
-    size_t len = 12;
+    size_t len = state_key(number, key);
 
-    memset(key, 'k', sizeof key);
-    /* Some are so long that LMDB gets a prefix and a hash. */
-    if (number % 16 == 3)
-        len = 500 + number;
-    put_be32(key + len - 4, number);
-    if (number % 16 == 5)
-        len = 4 + number % 3, put_be32(key, number);
     if (!rng_one_in(&w->rng, 5))
         value = job_bytes(j, size_of(w, 60, 5000));
     block_put(b, span_of(key, len), value);
@@ -264,7 +257,7 @@ add_block(struct job *j, uint64_t run, uint32_t which)
 
     buf_init(&b, 1 * MIB);
     for (uint32_t i = 0; i < n; i++)
-        block_key(j, s, &b, rng_below(&w->rng, 64));
+        block_key(j, s, &b, rng_below(&w->rng, STATE_KEYS));
     if (which == 0)
         block_wide(j, s, &b);
     *e = (struct effect_block){.shelf = s, .run = run,

@@ -271,6 +271,59 @@ found_stores(struct work *w, struct facts *facts, struct err *err)
     return rc;
 }
 
+size_t
+state_key(uint32_t number, uint8_t key[STATE_KEY_SIZE])
+{
+    size_t len = 12;
+
+    memset(key, 'k', STATE_KEY_SIZE);
+    /* Some are so long that LMDB gets a prefix and a hash. */
+    if (number % 16 == 3)
+        len = 500 + number;
+    put_be32(key + len - 4, number);
+    if (number % 16 == 5) {
+        len = 4 + number % 3;
+        put_be32(key, number);
+    }
+    return len;
+}
+
+/* What another thread would see, if it came just now. */
+void
+found_peek(void *arg)
+{
+    struct work *w = arg;
+    uint32_t which = rng_below(&w->rng, STORES * SHELVES);
+    uint8_t bytes[STATE_KEY_SIZE];
+    struct span value, key = {bytes,
+        state_key(rng_below(&w->rng, STATE_KEYS), bytes)};
+    const struct fact *want;
+    struct state_reader r;
+    struct shelf *f;
+    struct arena arena;
+    int rc;
+
+    if (!w->serving || w->peek == 0 || !rng_one_in(&w->rng, w->peek))
+        return;
+    f = state_shelf(seq_state(w->seq), which / SHELVES + 1, which % SHELVES);
+    want = facts_find(model_facts(w->model, w->acked), FACT_STATE, f->store,
+        f->partition, hash_bytes(key));
+    arena_init(&arena, 1 * MIB);
+    rc = state_reader_init(&r, seq_state(w->seq), &w->peeked);
+    if (rc == 0) {
+        rc = state_get(&r, f, STATE_PUBLISHED, key, &arena, &value,
+            &w->peeked);
+        state_reader_release(&r);
+    }
+    w->peeks++;
+    if (rc >= 0 && (rc == 0 ? want != NULL
+            : want == NULL || want->hash != hash_bytes(value)))
+        err_set(&w->peeked, ERR_DAMAGE, "a reader beside it %s, and %s",
+            rc == 0 ? "found nothing" : "found a value",
+            want == NULL ? "nothing is there" : "another is there");
+    arena_release(&arena);
+}
+
 /* ---- the whole ---- */
 
 int

@@ -98,6 +98,8 @@ history_begin(void *arg, unsigned unit, struct crew_unit *u)
     trace_init(&h->trace, host_live());
     host_record(&h->trace);
     work_init(w, h->model, rng_next(&r), &h->opts, 1);
+    w->peek = 4;
+    host_watch(found_peek, w);
     if (work_run(w, steps, &err) < 0) {
         u->broken = true;
         snprintf(u->note, sizeof u->note, "its history failed: %s",
@@ -105,6 +107,7 @@ history_begin(void *arg, unsigned unit, struct crew_unit *u)
         return;
     }
     host_record(NULL);
+    host_watch(NULL, NULL);
     work_die(w);
     u->counts[COUNT_OPS] = h->trace.count;
     if (!lmdb_was_seen(&h->trace)) {
@@ -149,9 +152,11 @@ static enum cut_kind
 any_kind(const struct disk *d, struct rng *r, struct image *im)
 {
     for (;;) {
-        uint32_t dice = rng_below(r, CUT_KIND_COUNT + 4);
+        static const enum cut_kind more[] = {CUT_NONE, CUT_NONE, CUT_ALL,
+            CUT_TORN, CUT_GARBAGE, CUT_GARBAGE};
+        uint32_t dice = rng_below(r, CUT_KIND_COUNT + countof(more));
         enum cut_kind k = dice < CUT_KIND_COUNT ? (enum cut_kind)dice
-            : dice % 2 == 0 ? CUT_NONE : CUT_ALL;
+            : more[dice - CUT_KIND_COUNT];
 
         if (cut_make(d, k, r, im))
             return k;

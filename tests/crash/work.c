@@ -14,7 +14,7 @@
 void
 work_options_random(struct work_options *o, struct rng *r)
 {
-    static const uint64_t firsts[] = {640 * KIB, 768 * KIB, 1 * MIB};
+    static const uint64_t firsts[] = {640 * KIB, 1 * MIB, 1 * MIB};
 
     *o = (struct work_options){
         .journal_first = firsts[rng_below(r, countof(firsts))],
@@ -46,6 +46,7 @@ was_fatal(void *arg, const struct err *err)
 {
     struct work *w = arg;
 
+    w->serving = false;
     w->fatal = *err;
     longjmp(w->jump, HOST_FATAL);
 }
@@ -66,6 +67,7 @@ work_guard(struct work *w, uint64_t die_at, void (*fn)(struct work *))
 void
 work_die(struct work *w)
 {
+    w->serving = false;
     host_kill();
     memset(w->topics, 0, sizeof w->topics);
     w->seq = NULL;
@@ -126,6 +128,7 @@ work_open(struct work *w, uint32_t must, uint32_t maybe, uint32_t *version,
     w->open = model_version(w->model, *version);
     w->open_used = false;
     w->turned = false;
+    w->serving = true;
     trace_event(host_trace(), OP_OPENED, *version);
     work_put_replayed(w);
     return 0;
@@ -142,6 +145,7 @@ close_all(struct work *w)
         trace_event(host_trace(), OP_CUT, w->open);
         w->cut = w->open;
     }
+    w->serving = false;
     seq_close(w->seq);
     w->seq = NULL;
 }
@@ -324,12 +328,16 @@ work_run(struct work *w, unsigned count, struct err *err)
         int rc;
 
         /* A lazy one leaves it to the sequencer when to make checkpoints. */
-        w->lazy = rng_one_in(&w->rng, 2) ? 10 : 0;
+        w->lazy = rng_below(&w->rng, 4) * 5;
         w->steps = life < all ? life : all;
         all -= w->steps;
         rc = work_guard(w, at, steps);
         all += w->steps;
         w->steps = all;
+        if (w->peeked.code != 0) {
+            *err = w->peeked;
+            return -1;
+        }
         if (rc == HOST_FATAL) {
             *err = w->fatal;
             work_die(w);

@@ -45,9 +45,13 @@ struct work {
     uint32_t acked;              /* newest that somebody was told of */
     unsigned steps;              /* left to do */
     unsigned lazy;               /* of this life: how rarely it is kept */
+    unsigned peek;               /* a reader at one in so many calls; 0: none */
     bool full;                   /* reservations failed to the end */
     struct facts replayed;       /* producers that the journal brought */
     struct err fatal;            /* what on_fatal was given */
+    struct err peeked;           /* a reader saw what it must not */
+    bool serving;                /* readers may come */
+    unsigned peeks;
     jmp_buf jump;
 };
 
@@ -86,6 +90,11 @@ int work_look(struct work *, struct err *);
 int found_open(struct work *, struct facts *, struct err *);
 /* What is in logs and stores, as clients see it. */
 int found_live(struct work *, struct facts *, struct err *);
+/* A reader of the stores that comes in between two calls. */
+void found_peek(void *work);
+enum { STATE_KEYS = 64, STATE_KEY_SIZE = 700 };
+/* The key of that number; returns its length. */
+size_t state_key(uint32_t number, uint8_t key[STATE_KEY_SIZE]);
 struct uuid topic_uuid(uint32_t number);
 struct plog_config topic_config(const struct topic *);
 

@@ -1,1 +1,4 @@
-# tests/story
+# tests/story: what a person does with the program, from outside
+dist_check_SCRIPTS += %D%/serve.t
+TESTS += %D%/serve.t
+EXTRA_DIST += %D%/lib.sh

@@ -12,3 +12,4 @@ include tests/unit/serde/local.mk
 include tests/unit/services/local.mk
 include tests/unit/tools/local.mk
 include tests/unit/http/local.mk
+include tests/unit/offline/local.mk

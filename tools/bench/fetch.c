@@ -121,17 +121,17 @@ static int
 measure(struct bench *b, const struct child *c, const char *how,
     const char *goal, struct err *err)
 {
-    double floor = 0, floor_ns = 0;
+    struct floor_stream f;
     struct read_result r = {0};
 
     if (read_all(b, c, &r, err) < 0
-        || floor_stream(CHUNK, FLOOR_MS, &floor, &floor_ns, err) < 0)
+        || floor_stream(CHUNK, FLOOR_MS, &f, err) < 0)
         return -1;
-    add(b, how, "mb_per_s", "bytes", "MB/s", r.bytes_s / 1e6, floor / 1e6,
+    add(b, how, "mb_per_s", "bytes", "MB/s", r.bytes_s / 1e6, f.bytes_s / 1e6,
         goal);
     if (c->pid > 0)
         add(b, how, "server_ns_per_kb", "server CPU", "ns/KB", r.server_ns,
-            floor_ns, "400");
+            f.sent_ns, "400");
     add(b, how, "client_ns_per_kb", "client CPU", "ns/KB", r.client_ns, 0,
         NULL);
     return 0;

@@ -18,7 +18,12 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 
-enum { FILE_BYTES = 64 << 20, WARM = 20 };
+enum {
+    FILE_BYTES = 64 << 20,
+    WARM = 20,
+    CACHE_BYTES = 256 << 20,
+    CACHE_CHUNK = 1 << 20,
+};
 
 double
 floor_rate(const struct histogram *h)
@@ -297,10 +302,11 @@ cpu_of(pid_t pid)
 }
 
 int
-floor_stream(size_t chunk, int64_t ms, double *bytes_s, double *cpu_ns,
+floor_stream(size_t chunk, int64_t ms, struct floor_stream *f,
     struct err *err)
 {
     int64_t begin = bench_now_ns(), end = begin + ms * 1000000, taken = 0;
+    int64_t cpu = bench_cpu_ns();
     uint8_t *bytes = xcalloc(1, chunk);
     struct twin t;
     int rc = twin_open(&t, pour, chunk, 0, err);
@@ -313,10 +319,37 @@ floor_stream(size_t chunk, int64_t ms, double *bytes_s, double *cpu_ns,
         taken += (int64_t)chunk;
     }
     if (rc == 0) {
-        *bytes_s = (double)taken * 1e9 / (double)(bench_now_ns() - begin);
-        *cpu_ns = (double)cpu_of(t.pid) * 1024 / (double)taken;
+        f->bytes_s = (double)taken * 1e9 / (double)(bench_now_ns() - begin);
+        f->sent_ns = (double)cpu_of(t.pid) * 1024 / (double)taken;
+        f->taken_ns = (double)(bench_cpu_ns() - cpu) * 1024 / (double)taken;
     }
     twin_close(&t);
+    free(bytes);
+    return rc;
+}
+
+/* ---- cache -------------------------------------------------------------- */
+
+int
+floor_cache(const struct bench *b, double *cpu_ns, struct err *err)
+{
+    uint8_t *bytes = xcalloc(1, CACHE_CHUNK);
+    int64_t began, done = 0;
+    char path[BENCH_PATH_MAX + 16];
+    int fd, rc = 0;
+
+    snprintf(path, sizeof path, "%s/cache", b->dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    began = bench_cpu_ns();
+    while (rc == 0 && done < CACHE_BYTES) {
+        if (fd < 0 || write(fd, bytes, CACHE_CHUNK) != CACHE_CHUNK)
+            rc = err_set(err, errno, "write %s", path);
+        done += CACHE_CHUNK;
+    }
+    *cpu_ns = (double)(bench_cpu_ns() - began) * 1024 / CACHE_BYTES;
+    if (fd >= 0)
+        close(fd);
+    unlink(path);
     free(bytes);
     return rc;
 }

@@ -10,6 +10,9 @@
  *              back, by blocking calls
  *   stream     bytes from another process over loopback TCP, as fast as they
  *              come
+ *   cache      bytes written to a new file through the page cache. On a
+ *              virtual machine whose free memory goes back to the host this
+ *              is several times what it is elsewhere
  *
  * Thread: one; exchange and stream fork a process for their other end.
  */
@@ -24,9 +27,14 @@ int floor_append(const struct bench *, int64_t block, int64_t ms,
     struct histogram *h, struct err *);
 int floor_exchange(size_t there, size_t back, int64_t ms, struct histogram *h,
     struct err *);
-/* Bytes a second, and CPU ns of the sender for a KiB. */
-int floor_stream(size_t chunk, int64_t ms, double *bytes_s, double *cpu_ns,
+struct floor_stream {
+    double bytes_s;
+    double sent_ns, taken_ns;    /* CPU of either side for a KiB */
+};
+int floor_stream(size_t chunk, int64_t ms, struct floor_stream *,
     struct err *);
+/* CPU ns for a KiB. */
+int floor_cache(const struct bench *, double *cpu_ns, struct err *);
 
 /* How many a second, from the mean. */
 double floor_rate(const struct histogram *);

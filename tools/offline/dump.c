@@ -3,17 +3,13 @@
 
 #include "offline/dump_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/check.h"
-#include "base/endian.h"
 #include "base/limits.h"
 #include "base/uuid.h"
+#include "offline/batchfile.h"
 #include "offline/folder.h"
 #include "parse.h"
 #include "proto/store.pb-c.h"
@@ -309,98 +305,27 @@ dump_batch(struct dump *d, struct span bytes, uint64_t pos, int depth)
 
 /* ---- a segment ---- */
 
-struct segment_file {
-    struct dump *d;
-    const char *path;
-    int fd;
-    uint64_t size, pos;
-    struct buf bytes;
-};
-
-/* The batch at pos, proven. 1, 0: none, -1: I/O. */
 static int
-segment_batch(struct segment_file *s, uint64_t pos, struct batch *b,
-    struct err *err)
+segment_dump(struct dump *d, struct batchfile *f, struct err *err)
 {
-    struct world *w = s->d->o->world;
-    uint8_t head[BATCH_HEADER], *to;
-    uint32_t length;
-
-    if (s->size - pos < BATCH_HEADER)
-        return 0;
-    if (w->ops->pread(w, s->fd, head, sizeof head, (off_t)pos)
-        != BATCH_HEADER)
-        return err_set(err, errno != 0 ? errno : EIO, "read %s", s->path);
-    length = get_be32(head + 8);
-    if (head[16] != 2 || length < BATCH_HEADER - BATCH_LENGTH_FROM
-        || length > FRAME_BYTES_MAX
-        || length > s->size - pos - BATCH_LENGTH_FROM)
-        return 0;
-    length += BATCH_LENGTH_FROM;
-    buf_clear(&s->bytes);
-    to = buf_grow(&s->bytes, length);
-    if (to == NULL)
-        return err_set(err, ENOMEM, "read a batch of %u bytes", length);
-    if (w->ops->pread(w, s->fd, to, length, (off_t)pos) != (ssize_t)length)
-        return err_set(err, errno != 0 ? errno : EIO, "read %s", s->path);
-    return batch_parse(buf_span(&s->bytes), b) == BATCH_OK
-        && batch_check(b) == BATCH_OK;
-}
-
-/* Looks on from `pos` for the next place that begins a whole batch; the
- * magic byte sorts most places out. */
-static int
-segment_mend(struct segment_file *s, struct batch *b, struct err *err)
-{
-    struct world *w = s->d->o->world;
-    uint64_t from = s->pos, at = s->pos + 1;
-    uint8_t *some = xmalloc(1 << 20);
-    int rc = 0;
-
-    while (rc == 0 && at + BATCH_HEADER <= s->size) {
-        ssize_t n = w->ops->pread(w, s->fd, some, 1 << 20, (off_t)at);
-
-        if (n < BATCH_HEADER)
-            break;
-        for (ssize_t i = 0; i + BATCH_HEADER <= n && rc == 0; i++) {
-            if (some[i + 16] != 2 || some[i] != 0)
-                continue;
-            rc = segment_batch(s, at + (uint64_t)i, b, err);
-            if (rc > 0)
-                s->pos = at + (uint64_t)i;
-        }
-        at += (uint64_t)n - BATCH_HEADER + 1;
-    }
-    free(some);
-    if (rc == 0)
-        s->pos = s->size;
-    if (rc >= 0)
-        line_damage(s->d, s->path, from, "%" PRIu64 " bytes are no batch",
-            s->pos - from);
-    return rc;
-}
-
-static int
-segment_dump(struct segment_file *s, struct err *err)
-{
-    while (s->pos < s->size) {
+    for (;;) {
+        uint64_t from = f->pos, at, skipped;
         struct batch b;
-        int rc = segment_batch(s, s->pos, &b, err);
+        int rc = batchfile_next(f, &b, &at, &skipped, err);
 
-        if (rc == 0)
-            rc = segment_mend(s, &b, err);
         if (rc < 0)
             return -1;
+        if (skipped > 0)
+            line_damage(d, f->path, from, "%" PRIu64 " bytes are no batch",
+                skipped);
         if (rc == 0)
             return 0;
-        if (batch_last_offset(&b) >= s->d->o->from) {
-            if (!dump_count(s->d))
-                return 0;
-            dump_batch(s->d, b.bytes, s->pos, 0);
-        }
-        s->pos += b.bytes.len;
+        if (batch_last_offset(&b) < d->o->from)
+            continue;
+        if (!dump_count(d))
+            return 0;
+        dump_batch(d, b.bytes, at, 0);
     }
-    return 0;
 }
 
 /* DIR/topics/<id>/<partition>/<file>: LMDB in DIR/meta knows the name of the
@@ -467,24 +392,17 @@ segment_topic(struct dump *d, const char *path)
 int
 dump_segment(struct dump_options *o, const char *file, struct err *err)
 {
+    struct batchfile f;
     struct dump d;
-    struct segment_file s = {.d = &d, .path = file};
-    struct stat st;
     int rc;
 
-    s.fd = o->world->ops->open(o->world, file, O_RDONLY | O_CLOEXEC, 0);
-    if (s.fd < 0 || fstat(s.fd, &st) < 0)
-        return err_set(err, errno == ENOENT ? ERR_NOTFOUND : errno, "open %s",
-            file);
-    s.size = (uint64_t)st.st_size;
+    if (batchfile_open(&f, o->world, file, err) < 0)
+        return -1;
     dump_init(&d, o);
     if (o->topic == NULL && o->values)
         segment_topic(&d, file);
-    buf_init(&s.bytes, FRAME_BYTES_MAX + BATCH_LENGTH_FROM);
-    errno = 0;
-    rc = segment_dump(&s, err);
-    buf_release(&s.bytes);
+    rc = segment_dump(&d, &f, err);
     dump_release(&d);
-    o->world->ops->close(o->world, s.fd);
+    batchfile_close(&f);
     return rc;
 }

@@ -1,6 +1,7 @@
 # tools/offline: a data folder without a server: check, dump, salvage
 noinst_LIBRARIES += %D%/liboffline.a
 %C%_liboffline_a_SOURCES = \
+    %D%/batchfile.c %D%/batchfile.h \
     %D%/check.c %D%/check.h %D%/check_priv.h \
     %D%/check_journal.c %D%/check_logs.c %D%/check_meta.c \
     %D%/dump.c %D%/dump.h %D%/dump_folder.c %D%/dump_priv.h \

@@ -161,7 +161,7 @@ log_begin(struct salvage *s, struct salvage_log *l,
     assert(!l->opened);
     l->opened = true;
     l->empty = st->segment_count == 0;
-    l->start = st->log_start;
+    l->start = l->due = st->log_start;
     l->end = st->written;
     for (size_t i = 0; i < st->segment_count; i++)
         if (st->segments[i].epoch > s->highest)
@@ -288,6 +288,11 @@ log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
             " overlaps the log's end %" PRId64, epoch, b.base_offset, l->end);
         return 0;
     }
+    /* A frame is missing. Segments may have had what was in it. */
+    if (b.base_offset > l->end && log_extend(s, l, err) < 0)
+        return -1;
+    if (batch_last_offset(&b) < l->end)
+        return 0;
     if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
         return -1;
     return log_write(s, l, &b, epoch, err);
@@ -296,6 +301,8 @@ log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
 void
 log_trim(struct salvage *s, struct salvage_log *l, int64_t offset)
 {
+    if (offset > l->due)
+        l->due = offset;
     if (!l->opened || offset <= l->start)
         return;
     l->start = offset < l->end ? offset : l->end;
@@ -330,6 +337,9 @@ log_finish(struct salvage *s, struct salvage_log *l, struct err *err)
     struct span value;
     int rc;
 
+    if (l->opened && l->due < l->start)
+        log_lost(s, l, "offsets %" PRId64 " to %" PRId64 " are lost, unless "
+            "they had been deleted", l->due, l->start - 1);
     if (l->plog == NULL)
         return 0;
     if (plog_sync(l->plog, err) < 0)

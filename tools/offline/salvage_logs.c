@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "epoch/logrec.h"
+#include "offline/batchfile.h"
 #include "proto/store.pb-c.h"
 #include "record/batch.h"
 
@@ -291,7 +292,7 @@ names_read(const char *path, struct name_list *list, struct err *err)
             || e->d_name[end] != '\0' || g.base_offset < 0)
             continue;
         snprintf(file, sizeof file, "%s/%s", path, e->d_name);
-        if (stat(file, &st) < 0 || st.st_size <= 0
+        if (stat(file, &st) < 0 || st.st_size < BATCH_HEADER
             || st.st_size > INT32_MAX)
             continue;
         g.size = (uint32_t)st.st_size;
@@ -307,59 +308,106 @@ names_read(const char *path, struct name_list *list, struct err *err)
     return 0;
 }
 
+/* How far the last file goes: to its last whole batch, also behind damage.
+ * false: it has none. */
+static bool
+last_file(struct salvage *s, const char *path, struct plog_segment *g,
+    struct err *err)
+{
+    char file[2 * DATADIR_PATH];
+    struct batchfile f;
+    struct batch b;
+    uint64_t at, skipped;
+    int64_t last = g->base_offset - 1;
+
+    snprintf(file, sizeof file, "%s/%020" PRId64 "-%016" PRIx64 ".log", path,
+        g->base_offset, g->epoch);
+    if (batchfile_open(&f, s->world, file, err) < 0)
+        return false;
+    while (batchfile_next(&f, &b, &at, &skipped, err) > 0) {
+        if (b.base_offset <= last
+            || batch_last_offset(&b) - g->base_offset > INT32_MAX)
+            continue;
+        last = batch_last_offset(&b);
+        g->size = (uint32_t)(at + b.bytes.len);
+    }
+    batchfile_close(&f);
+    g->last_offset = last;
+    return last >= g->base_offset;
+}
+
+/* Of two files with one base offset the later epoch is right. Files wholly
+ * below the log start are waste. */
+static void
+names_sift(struct name_list *list, int64_t log_start)
+{
+    size_t n = 0, skip = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (n > 0 && list->v[n - 1].base_offset == list->v[i].base_offset)
+            n--;
+        list->v[n++] = list->v[i];
+    }
+    for (size_t i = 0; i + 1 < n; i++) {
+        list->v[i].last_offset = list->v[i + 1].base_offset - 1;
+        if (list->v[i].last_offset < log_start)
+            skip = i + 1;
+    }
+    if (skip > 0)
+        memmove(list->v, list->v + skip, (n - skip) * sizeof *list->v);
+    list->n = n - skip;
+}
+
 /* A state that has all files that may matter: each ends where the next one
- * begins. What is missing within shows when it is read. How far the last one
- * goes, a scan of it says. */
+ * begins. What is missing within shows when it is read. */
 static int
 state_guess(struct salvage *s, const struct salvage_log *l,
     int64_t log_start, struct plog_state *st, struct err *err)
 {
     struct name_list list = {0};
-    struct plog_state last;
+    struct plog_segment *g;
     char path[DATADIR_PATH];
-    size_t n = 0;
+    struct err why = {0};
 
     *st = (struct plog_state){0};
     datadir_partition(s->old.dir, &l->id, l->partition, path);
     if (names_read(path, &list, err) < 0)
         return -1;
-    for (size_t i = 0; i < list.n; i++) {
-        if (n > 0 && list.v[n - 1].base_offset == list.v[i].base_offset)
-            n--; /* the later epoch is right */
-        list.v[n++] = list.v[i];
-    }
+    names_sift(&list, log_start);
+    while (list.n > 0 && !last_file(s, path, &list.v[list.n - 1], &why))
+        list.n--;
     st->segments = list.v;
-    st->segment_count = n;
-    if (n == 0)
+    st->segment_count = list.n;
+    if (list.n == 0)
         return 0;
-    for (size_t i = 0; i + 1 < n; i++)
-        list.v[i].last_offset = list.v[i + 1].base_offset - 1;
-    if (plog_salvage_scan(s->world, path, list.v[n - 1].base_offset, &last,
-            NULL, NULL, err) < 0)
-        return -1;
-    if (last.segment_count > 0) {
-        list.v[n - 1] = last.segments[0];
-    } else if (--st->segment_count == 0) {
-        plog_state_release(&last);
-        return 0;
-    }
-    n = st->segment_count;
-    plog_state_release(&last);
-    st->written = list.v[n - 1].last_offset + 1;
+    g = &list.v[list.n - 1];
+    st->written = g->last_offset + 1;
     st->log_start = list.v[0].base_offset > log_start
         ? list.v[0].base_offset : log_start;
     if (st->log_start > st->written)
         st->log_start = st->written;
-    while (st->segment_count > 1
-        && st->segments[0].last_offset < st->log_start) {
-        st->segment_count--;
-        memmove(st->segments, st->segments + 1,
-            st->segment_count * sizeof *st->segments);
-    }
     return 0;
 }
 
-/* Without LMDB's word: the scan's if it met no damage, else file by file. */
+/* What the scan has, which is good up to the first damage; better, if there
+ * is any, all that stands behind it, too. */
+static int
+log_scanned(struct salvage *s, struct salvage_log *l, struct plog_state *st,
+    int64_t log_start, bool damaged, struct err *err)
+{
+    struct plog_state guess = {0};
+    int rc = -1;
+
+    if (damaged && state_guess(s, l, log_start, &guess, err) == 0
+        && guess.segment_count > 0)
+        rc = log_rebuild(s, l, &guess, err);
+    plog_state_release(&guess);
+    if (rc == 0 || l->opened || st->segment_count == 0)
+        return rc < 0 && l->opened ? -1 : 0;
+    return log_take(s, l, st, err);
+}
+
+/* Without LMDB's word. log_start: as far as it is known. */
 static int
 log_unlisted(struct salvage *s, struct salvage_log *l, int64_t log_start,
     struct err *err)
@@ -374,15 +422,11 @@ log_unlisted(struct salvage *s, struct salvage_log *l, int64_t log_start,
         return 0; /* nothing was ever written back */
     rc = plog_salvage_scan(s->world, path, log_start, &st, look_finding, &k,
         err);
-    if (rc == 0 && k.damages > 0) {
-        plog_state_release(&st);
-        rc = state_guess(s, l, log_start, &st, err);
-        if (rc == 0 && st.segment_count > 0)
-            rc = log_rebuild(s, l, &st, err);
-    } else if (rc == 0 && st.segment_count > 0) {
-        rc = log_take(s, l, &st, err);
-    }
+    if (rc == 0)
+        rc = log_scanned(s, l, &st, log_start, k.damages > 0, err);
     plog_state_release(&st);
+    if (rc == 0 && l->opened)
+        l->due = log_start;
     return rc;
 }
 
@@ -512,7 +556,7 @@ logs_copy(struct salvage *s, struct err *err)
 }
 
 /* Committed once, or it would not be in a segment; the frame is lost. */
-static int
+int
 log_extend(struct salvage *s, struct salvage_log *l, struct err *err)
 {
     char path[DATADIR_PATH];

@@ -29,6 +29,7 @@ struct salvage_log {
     int32_t partition;
     int32_t leader_epoch;        /* of its last batch */
     int64_t start, end;          /* of the new log */
+    int64_t due;                 /* where it should start; trims move it */
     int64_t known;               /* producers are known up to here */
     struct plog *plog;           /* the new one; NULL in a dry run */
     struct producers producers;
@@ -132,7 +133,8 @@ void logs_release(struct salvage *);
 int logs_name(struct salvage *, struct err *);
 /* What the files have. */
 int logs_copy(struct salvage *, struct err *);
-/* What the files have behind the last frame. */
+/* What the files have behind the log's end; all logs. */
+int log_extend(struct salvage *, struct salvage_log *, struct err *);
 int logs_extend(struct salvage *, struct err *);
 /* Logs that had gone further, as the base and the tasks say. */
 int logs_reach(struct salvage *, struct err *);

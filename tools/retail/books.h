@@ -22,8 +22,8 @@ struct book {
     int64_t received, returned, adjusted, shipped;
     int64_t missing;             /* what was to be taken and was not there */
     bool closed;                 /* sold no more */
+    int64_t held;                /* for users: the sum of its reservations */
     int32_t home;                /* for users: a partition */
-    bool seen;                   /* for users */
     size_t name_len;
     char name[];                 /* and a NUL */
 };

@@ -40,6 +40,7 @@ struct feed {
     struct arena arena;          /* of one request */
     struct buf bytes;            /* of one message */
     int64_t acked, sent, skipped, events;
+    bool behind, opening;        /* movements wait in the writer */
     int64_t started_ns;          /* of this attempt */
 };
 
@@ -412,6 +413,20 @@ keep_pace(struct feed *f, struct err *err)
     return 0;
 }
 
+/* The opening stock goes before the first order. */
+static int
+send_movements(struct feed *f, const struct event *e, struct err *err)
+{
+    bool opens = e->kind == EVENT_MOVEMENT && e->move == MOVE_RECEIVE;
+
+    f->behind |= e->kind == EVENT_MOVEMENT;
+    f->opening |= opens;
+    if (!f->behind || opens || (!f->opening && f->events % TICK_EVENTS != 0))
+        return 0;
+    f->behind = f->opening = false;
+    return writer_flush(f->topics[FEED_MOVEMENTS].writer, err);
+}
+
 int
 feed_event(void *arg, const struct event *e, struct err *err)
 {
@@ -427,6 +442,8 @@ feed_event(void *arg, const struct event *e, struct err *err)
     f->events++;
     if (f->events % TICK_EVENTS == 0 && f->conf.tick != NULL)
         f->conf.tick(f->conf.arg);
+    if (f->conf.live && send_movements(f, e, err) != 0)
+        return -1;
     return f->conf.rate > 0 ? keep_pace(f, err) : 0;
 }
 

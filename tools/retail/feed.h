@@ -35,6 +35,9 @@ struct feed_conf {
     int32_t partitions;          /* of topics that are missing; -1: default */
     enum feed_payments payments;
     int64_t rate;                /* events a second; 0: as fast as it goes */
+    /* The shop works meanwhile: movements, which fill few batches, are not
+     * kept back behind the orders that want them. */
+    bool live;
     /* NULL, or called now and then. */
     void (*tick)(void *arg);
     void *arg;

@@ -2,6 +2,8 @@
 
 import collections
 import os
+import socket
+import struct
 import sys
 import time
 import traceback
@@ -46,6 +48,21 @@ def skip(what, why):
     global _count
     _count += 1
     print("ok %d - %s # SKIP %s" % (_count, what, why), flush=True)
+
+
+def serves(key):
+    """Whether the broker announces the API of this key (ApiVersions v0)."""
+    host, port = BOOTSTRAP.rsplit(":", 1)
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    with socket.create_connection((host, int(port)), LIMIT) as s:
+        s.sendall(struct.pack(">i", len(request)) + request)
+        stream = s.makefile("rb")
+        size, = struct.unpack(">i", stream.read(4))
+        body = stream.read(size)
+    count, = struct.unpack_from(">i", body, 6)
+    keys = [struct.unpack_from(">h", body, 10 + 6 * i)[0]
+            for i in range(count)]
+    return key in keys
 
 
 def within(cond, limit=LIMIT):

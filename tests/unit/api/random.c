@@ -91,6 +91,8 @@ send_join(struct random_test *t, struct client *c, int v)
     q->group_id = any_group(t);
     q->session_timeout_ms = R(t, 8) ? 10000 : any_number(t);
     q->rebalance_timeout_ms = R(t, 8) ? 5000 : any_number(t);
+    if (q->rebalance_timeout_ms > 0 && q->rebalance_timeout_ms < 5000)
+        q->rebalance_timeout_ms = 5000; /* it would run out in a restart */
     q->member_id = any_member(t);
     q->group_instance_id = R(t, 3) ? SPAN_NULL : any_text(t);
     q->protocol_type = R(t, 8) ? S("consumer") : any_text(t);

@@ -74,7 +74,8 @@ kit_start(struct kit *k)
 }
 
 void
-kit_open(struct kit *k, const struct ps_app *apps, int32_t partitions,
+kit_open(struct kit *k, const struct ps_app *apps,
+    const struct appliance_topic *topics, int32_t partitions,
     enum durability durability)
 {
     const char *tmp = getenv("TMPDIR");
@@ -93,6 +94,7 @@ kit_open(struct kit *k, const struct ps_app *apps, int32_t partitions,
         .http = "127.0.0.1:0",
         .durability = durability,
         .apps = apps,
+        .topics = topics,
         .threads = 2,
         .partitions = partitions,
         .auto_create = true};

@@ -32,8 +32,10 @@ struct answer {
     size_t body_len;
 };
 
-/* A folder of its own; apps may be NULL. Fails the test when it can't. */
-void kit_open(struct kit *, const struct ps_app *apps, int32_t partitions,
+/* A folder of its own; apps and topics (to be made) may be NULL. Fails the
+ * test when it can't. */
+void kit_open(struct kit *, const struct ps_app *apps,
+    const struct appliance_topic *topics, int32_t partitions,
     enum durability);
 /* A clean stop, and again on the same folder. */
 void kit_restart(struct kit *);

@@ -19,5 +19,5 @@ HTTP_TEST_LIBS = tools/libappliance.a tools/libtools.a $(CLIENT_LIBS) \
 %C%_views_SOURCES = %D%/views.c $(HTTP_KIT)
 %C%_views_LDADD = $(HTTP_TEST_LIBS)
 %C%_settings_SOURCES = %D%/settings.c
-%C%_settings_LDADD = tools/libcommands.a $(HTTP_TEST_LIBS)
+%C%_settings_LDADD = $(PENSTOCK_LIBS) $(CMOCKA_LIBS) $(PENSTOCK_SYSTEM_LIBS)
 endif

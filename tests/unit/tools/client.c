@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/endian.h"
 #include "base/limits.h"
-#include "client/member.h"
+#include "client/membership.h"
 #include "client/reader.h"
 #include "client/writer.h"
 #include "fake.h"
@@ -568,7 +568,7 @@ range_shares_out_everything(void **state)
         for (int32_t members = 1; members < 8; members++) {
             next = 0;
             for (int32_t i = 0; i < members; i++) {
-                member_range(partitions, members, i, &first, &count);
+                membership_range(partitions, members, i, &first, &count);
                 assert_int_equal(first, next);
                 assert_true(count == partitions / members
                     || count == partitions / members + 1);
@@ -590,13 +590,13 @@ static void
 a_member_joins_commits_and_leaves(void **state)
 {
     struct reader *r = reader_new((open_client(), client), topic());
-    struct member *m = member_new(client, "g", topic(), r, where, NULL);
+    struct membership *m = membership_new(client, "g", topic(), r, where, NULL);
     struct reader_record rec;
     const struct reader_part *parts;
     size_t n;
 
     add_batch(0, -1, "a", 3);
-    assert_int_equal(member_join(m, &err), 0);
+    assert_int_equal(membership_join(m, &err), 0);
     assert_int_equal(fake.seen[API_JOIN_GROUP], 2);      /* KIP-394 */
     parts = reader_parts(r, &n);
     assert_int_equal(n, 1);
@@ -605,15 +605,15 @@ a_member_joins_commits_and_leaves(void **state)
     assert_int_equal(reader_next(r, &rec, &err), 1);
     assert_int_equal(reader_next(r, &rec, &err), 1);
     /* what was given out is done, what was only fetched is not */
-    assert_int_equal(member_leave(m, &err), 0);
+    assert_int_equal(membership_leave(m, &err), 0);
     assert_int_equal(world.committed, 102);
     assert_int_equal(fake.seen[API_LEAVE_GROUP], 1);
-    member_free(m);
-    m = member_new(client, "g", topic(), r, where, NULL);
-    assert_int_equal(member_join(m, &err), 0);
+    membership_free(m);
+    m = membership_new(client, "g", topic(), r, where, NULL);
+    assert_int_equal(membership_join(m, &err), 0);
     parts = reader_parts(r, &n);
     assert_int_equal(parts[0].position, 102);
-    member_free(m);
+    membership_free(m);
     reader_free(r);
 }
 

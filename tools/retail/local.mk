@@ -1,0 +1,17 @@
+# tools/retail: see README.md
+noinst_LIBRARIES += %D%/libretail.a
+%C%_libretail_a_SOURCES = \
+    %D%/audit.c %D%/audit.h \
+    %D%/books.c %D%/books.h \
+    %D%/feed.c %D%/feed.h \
+    %D%/front.c %D%/front.h \
+    %D%/gunzip.c %D%/gunzip.h \
+    %D%/load.c \
+    %D%/own.c \
+    %D%/play.c %D%/play.h \
+    %D%/replay.c %D%/replay.h \
+    %D%/retail.c %D%/retail.h \
+    %D%/sales.c %D%/sales.h \
+    %D%/verify.c
+RETAIL_LIBS = %D%/libretail.a
+EXTRA_DIST += %D%/README.md
