@@ -58,7 +58,7 @@ noinst_LIBRARIES += %D%/libcommands.a
 PENSTOCK_LIBS = %D%/libcommands.a $(RETAIL_LIBS) %D%/bench/libbench.a \
     %D%/libappliance.a %D%/libtools.a $(CLIENT_LIBS) $(APPLIANCE_LIBS)
 PENSTOCK_SYSTEM_LIBS = $(LIBEVENT_LIBS) $(LMDB_LIBS) $(PROTOBUF_C_LIBS) \
-    $(CODECS_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) -lm
+    $(CODECS_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) -lm
 
 bin_PROGRAMS += penstock
 penstock_SOURCES = %D%/penstock.c

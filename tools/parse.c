@@ -165,7 +165,8 @@ format_time(int64_t ms, char *room)
     struct tm tm;
     size_t n;
 
-    if (gmtime_r(&t, &tm) == NULL || tm.tm_year > 8099) {
+    if (gmtime_r(&t, &tm) == NULL || tm.tm_year > 8099
+        || tm.tm_year < -1900) {
         snprintf(room, 32, "%lld", (long long)ms);
         return room;
     }

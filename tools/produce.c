@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "base/world.h"
 #include "client/writer.h"
@@ -288,8 +289,8 @@ from_csv(struct job *j, const char *from, struct err *err)
         fd = open(from + 4, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, errno, "%s", from + 4);
-    csv = calloc(1, sizeof *csv);
-    rc = csv == NULL ? err_set(err, ENOMEM, "csv") : csv_init(csv, fd, err);
+    csv = xcalloc(1, sizeof *csv);
+    rc = csv_init(csv, fd, err);
     if (rc == 0)
         rc = csv_rows(j, csv, err);
     if (csv != NULL)

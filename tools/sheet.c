@@ -249,19 +249,35 @@ put_cell(struct buf *out, struct span text, size_t size, bool right, bool last)
         pad(out, 2);
 }
 
+enum { TITLE_MAX = 64 };
+
+/* onHand and on_hand become ON-HAND. */
+static void
+title_of(const char *name, char *to)
+{
+    char *end = to + TITLE_MAX - 2;
+    bool lower = false;
+
+    for (; *name != '\0' && to < end; name++) {
+        if (lower && isupper((unsigned char)*name))
+            *to++ = '-';
+        lower = islower((unsigned char)*name) != 0;
+        *to++ = *name == '_' ? '-' : (char)toupper((unsigned char)*name);
+    }
+    *to = '\0';
+}
+
 static void
 put_header(struct sheet *s, const size_t *sizes, const bool *right,
     struct buf *out)
 {
-    char name[64];
+    char title[TITLE_MAX];
 
     if (s->color)
         buf_put_str(out, "\033[1m");
     for (size_t i = 0; i < s->column_count; i++) {
-        snprintf(name, sizeof name, "%s", s->columns[i]);
-        for (char *p = name; *p != '\0'; p++)
-            *p = *p == '_' ? '-' : (char)toupper((unsigned char)*p);
-        put_cell(out, span_str(name), sizes[i], right[i],
+        title_of(s->columns[i], title);
+        put_cell(out, span_str(title), sizes[i], right[i],
             i + 1 == s->column_count);
     }
     buf_put_str(out, s->color ? "\033[0m\n" : "\n");
@@ -276,7 +292,10 @@ write_table(struct sheet *s)
     struct buf out;
 
     for (size_t i = 0; i < n; i++) {
-        sizes[i] = strlen(s->columns[i]);
+        char title[TITLE_MAX];
+
+        title_of(s->columns[i], title);
+        sizes[i] = strlen(title);
         right[i] = s->count > 0;
     }
     for (size_t i = 0; i < s->count; i++) {

@@ -6,9 +6,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
-#include <lmdb.h>
 #include <lz4.h>
-#include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdio.h>
 #include <xxhash.h>
@@ -16,6 +14,7 @@
 #include <zstd.h>
 
 #include "commands.h"
+#include "epoch/meta.h"
 #include "sheet.h"
 
 const struct opt opts_version[] = {
@@ -55,10 +54,9 @@ cmd_version(struct cli *cli)
     put(&s, "penstock", PACKAGE_VERSION);
     put(&s, "jansson", jansson_version_str());
     put(&s, "libevent", event_get_version());
-    mdb_version(&major, &minor, &patch);
+    meta_library_version(&major, &minor, &patch);
     put_numbers(&s, "lmdb", major, minor, patch);
     put(&s, "lz4", LZ4_versionString());
-    put(&s, "openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
     put(&s, "protobuf-c", protobuf_c_version());
     put_numbers(&s, "xxhash", (int)(xxh / 10000), (int)(xxh / 100 % 100),
         (int)(xxh % 100));

@@ -146,6 +146,12 @@ meta_usage(struct meta *m, uint64_t *used, uint64_t *map)
     *map = info.me_mapsize;
 }
 
+void
+meta_library_version(int *major, int *minor, int *patch)
+{
+    mdb_version(major, minor, patch);
+}
+
 /* ---- keys and values ---- */
 
 struct meta_key {

@@ -106,6 +106,8 @@ int meta_unpack(enum meta_space, struct span stored, struct span data,
     meta_piece_fn *, void *arg, struct arena *, struct span *key,
     struct span *value, struct err *);
 
+/* Of the library that runs. */
+void meta_library_version(int *major, int *minor, int *patch);
 /* Bytes of the data file in use, and the map's size. */
 void meta_usage(struct meta *, uint64_t *used, uint64_t *map);
 

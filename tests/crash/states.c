@@ -25,7 +25,7 @@
 #include "cut.h"
 #include "work.h"
 
-enum { STATES = 20000, UNIT_STATES = 2500, STEPS = 360, WIDE_KEYS = 1500,
+enum { STATES = 20000, UNIT_STATES = 1250, STEPS = 360, WIDE_KEYS = 1500,
     SECOND_CUTS = 4 };
 
 /* What is counted, behind one count for each kind of cut. */
@@ -241,12 +241,21 @@ state_run(struct history *h, struct disk *d, struct rng *r,
     return rc;
 }
 
+static uint64_t
+number(const char *arg, const char *name, uint64_t otherwise)
+{
+    if (arg == NULL)
+        arg = getenv(name);
+    return arg == NULL ? otherwise : strtoull(arg, NULL, 10);
+}
+
 static void
 talk(const struct history *h, uint32_t at, const struct disk *d)
 {
     char line[200];
+    uint32_t lines = (uint32_t)number(NULL, "PENSTOCK_LINES", 60);
 
-    for (uint32_t i = at > 60 ? at - 60 : 0; i < at; i++) {
+    for (uint32_t i = at > lines ? at - lines : 0; i < at; i++) {
         op_print(&h->trace.ops[i], line, sizeof line);
         printf("# %5u %s\n", i, line);
     }
@@ -345,14 +354,6 @@ summary(const struct crew_unit *all, unsigned units, double seconds)
         seconds, (double)sum.done / seconds);
 }
 
-static uint64_t
-number(const char *arg, const char *name, uint64_t otherwise)
-{
-    if (arg == NULL)
-        arg = getenv(name);
-    return arg == NULL ? otherwise : strtoull(arg, NULL, 10);
-}
-
 static double
 now(void)
 {
@@ -385,8 +386,8 @@ main(int argc, char **argv)
     }
     count = number(argc > 1 ? argv[1] : NULL, "PENSTOCK_STATES", STATES);
     h.seed = number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED", 20260101);
-    c.units = count / 8 > 2 * UNIT_STATES
-        ? (unsigned)(count / (2 * UNIT_STATES)) : 8;
+    c.units = count / 16 > 2 * UNIT_STATES
+        ? (unsigned)(count / (2 * UNIT_STATES)) : 16;
     h.count = (count + c.units - 1) / c.units;
     printf("1..%u\n# seed %llu\n", c.units, (unsigned long long)h.seed);
     bad = crew_run(&c, &all);

@@ -14,14 +14,16 @@
 void
 work_options_random(struct work_options *o, struct rng *r)
 {
-    static const uint64_t firsts[] = {640 * KIB, 1 * MIB, 1 * MIB};
+    static const uint64_t firsts[] = {640 * KIB, 768 * KIB, 1 * MIB};
+    /* The larger ones go round the ring some times. */
+    static const unsigned usuals[] = {100, 2000, 5000};
 
     *o = (struct work_options){
         .journal_first = firsts[rng_below(r, countof(firsts))],
         .journal_max = rng_one_in(r, 2) ? 4 * MIB : 1 * MIB,
         .tail_max = rng_one_in(r, 4) ? 64 * KIB : 1 * MIB,
         .overlay_max = rng_one_in(r, 4) ? 64 * KIB : 4 * MIB,
-        .usual = rng_one_in(r, 2) ? 100 : 1200,
+        .usual = usuals[rng_below(r, countof(usuals))],
         .refuse_direct = rng_one_in(r, 4)};
 }
 

@@ -4,4 +4,5 @@ TESTS += %D%/oracle.t
 dist_check_SCRIPTS += %D%/oracle.t %D%/retail.py %D%/replay.py %D%/compare.py \
     %D%/byproduct.py
 EXTRA_DIST += %D%/README.md %D%/shelf.py %D%/sample.csv %D%/sample.events \
-    %D%/sample.outcome %D%/retail.facts %D%/retail.total %D%/retail.cksum
+    %D%/sample.outcome %D%/sample.bare %D%/retail.bare %D%/retail.facts \
+    %D%/retail.total %D%/retail.cksum

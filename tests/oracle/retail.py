@@ -3,6 +3,8 @@
 
   retail.py events FILE    what to produce, in order, one JSON object a line
   retail.py outcome FILE   what must come of it: orders, products, totals
+  retail.py outcome --checks none FILE
+                           the same of a shop that looks at no price
   retail.py facts FILE     numbers about the file itself
 
 FILE is online_retail.csv.gz, or a CSV of the same columns. The rules, exact to
@@ -224,6 +226,44 @@ class Play:
         yield total
 
 
+class Bare:
+    """A shop without the check of details ("Without checks"). It is told the
+    same events and knows nothing of how they came about."""
+
+    def __init__(self):
+        self.shelf = Shelf()
+        self.states = {}
+
+    def tell(self, event):
+        kind, ident = event["kind"], event["id"]
+        if kind == "movement":
+            self.shelf.move(ident, event["product"], event["type"],
+                            event["quantity"])
+        elif kind == "order":
+            check, _ = self.shelf.reserve(ident, event["product"],
+                                          event["quantity"])
+            self.states[ident] = "VALIDATED" if check == PASS else "FAILED"
+        elif kind == "cancel":
+            self.states[ident] = "CANCELLED"
+            self.shelf.release(ident)
+        elif kind == "shipment":
+            self.states[event["order"]] = "SHIPPED"
+            self.shelf.ship(event["order"])
+
+    def outcome(self):
+        self.shelf.verify()
+        total = {"kind": "total", "order": len(self.states)}
+        for state in ("VALIDATED", "FAILED", "CANCELLED", "SHIPPED"):
+            total[state] = 0
+        for ident, state in self.states.items():
+            check, reason = self.shelf.checks[ident]
+            total[state] += 1
+            yield {"kind": "order", "id": ident, "check": check,
+                   "reason": reason, "state": state}
+        yield from self.shelf.rows()
+        yield total
+
+
 def facts(lines):
     """Numbers about the file that do not depend on any rule of play."""
     def most(values):
@@ -267,11 +307,19 @@ def show(row):
 
 
 def main(args):
+    bare = args[1:4] == ["outcome", "--checks", "none"]
+    if bare:
+        del args[2:4]
     if len(args) != 3 or args[1] not in ("events", "outcome", "facts"):
         sys.stderr.write(__doc__)
         return 2
     lines = read(args[2])
-    if args[1] == "events":
+    if bare:
+        shop = Bare()
+        Play(lines, shop.tell).run()
+        for row in shop.outcome():
+            show(row)
+    elif args[1] == "events":
         Play(lines, show).run()
     elif args[1] == "outcome":
         for row in Play(lines).run().outcome():

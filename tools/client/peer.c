@@ -59,6 +59,7 @@ peer_address(const char *text, const char *port, char *host, size_t host_size,
         if (colon != NULL)
             end = colon;
         bad = copy_part(text, (size_t)(end - text), host, host_size);
+        bad |= *text == '[';
     }
     if (colon != NULL)
         port = colon + 1;

@@ -132,7 +132,7 @@ an_option_may_come_often(void **state)
 
     good("topic create a -c x=1 -c y=2 --config z=3");
     for (int i = 0; (text = cli_next(&cli, "config", &i)) != NULL;)
-        strncat(all, text, sizeof all - strlen(all) - 1);
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s", text);
     assert_string_equal(all, "x=1y=2z=3");
     assert_string_equal(cli_get(&cli, "config"), "z=3");
 }

@@ -131,8 +131,10 @@ run(void *arg)
 
     arena_init(&a, 64 * MIB);
     while ((fd = accept(f->listening, NULL, NULL)) >= 0) {
+        __atomic_store_n(&f->connected, fd, __ATOMIC_SEQ_CST);
         while (serve_one(f, fd, &a))
             ;
+        __atomic_store_n(&f->connected, -1, __ATOMIC_SEQ_CST);
         close(fd);
     }
     arena_release(&a);
@@ -147,6 +149,7 @@ fake_start(struct fake *f)
     socklen_t len = sizeof at;
     pthread_t *thread = malloc(sizeof *thread);
 
+    f->connected = -1;
     f->listening = socket(AF_INET, SOCK_STREAM, 0);
     assert(f->listening >= 0);
     assert(bind(f->listening, (struct sockaddr *)&at, sizeof at) == 0);
@@ -161,7 +164,11 @@ fake_start(struct fake *f)
 void
 fake_stop(struct fake *f)
 {
+    int fd = __atomic_load_n(&f->connected, __ATOMIC_SEQ_CST);
+
     shutdown(f->listening, SHUT_RDWR);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR); /* a test that failed left it open */
     must(pthread_join(*(pthread_t *)f->thread, NULL));
     close(f->listening);
     free(f->thread);

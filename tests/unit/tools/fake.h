@@ -33,12 +33,11 @@ struct fake {
     int last_version[128];
     void *arg;
 
-    int listening;               /* private from here on */
+    int listening, connected;    /* private from here on */
     void *thread;
 };
 
 void fake_start(struct fake *);
-/* After the client has closed. */
 void fake_stop(struct fake *);
 
 #endif

@@ -54,6 +54,22 @@ tables_are_aligned(void **state)
 }
 
 static void
+names_become_titles(void **state)
+{
+    static const char *const names[] = {"onHand", "records_in", "ID", NULL};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    struct sheet s;
+
+    sheet_init(&s, to, OUTPUT_TABLE, false, names);
+    sheet_end(&s);
+    fclose(to);
+    assert_string_equal(text, "ON-HAND  RECORDS-IN  ID\n");
+    free(text);
+}
+
+static void
 json_is_json(void **state)
 {
     shows(OUTPUT_JSON, true, fill,
@@ -90,8 +106,8 @@ static void
 terminals_are_safe(void **state)
 {
     shows(OUTPUT_TABLE, false, wide,
-        "TOPIC                 RECORDS-IN  STATE\n"
-        "\xc3\xa9t\xc3\xa9                           -1  -\n"
+        "TOPIC               RECORDS-IN  STATE\n"
+        "\xc3\xa9t\xc3\xa9                         -1  -\n"
         "a\\x00\\xff\\x1b[2J\\n     1000000  \\xc2\\x9b\n");
 }
 
@@ -100,6 +116,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_aligned),
+        cmocka_unit_test(names_become_titles),
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(plain_forms_are_plain),
         cmocka_unit_test(terminals_are_safe),
