@@ -32,7 +32,8 @@ const struct opt opts_consume[] = {
     {'c', "count", "N", "stop after so many records"},
     {'p', "partition", "N", "that partition alone"},
     {'G', "group", "GROUP", "as a member of a group, which keeps offsets"},
-    {'f', "format", "TEXT", "%t %p %o %k %s %T %D %h ... (see penstock-consume)"},
+    {'f', "format", "TEXT",
+        "%t %p %o %k %s %T %D %h and others, see penstock-consume(1)"},
     {0, "json", NULL, "an object a line, as -o ndjson"},
     {0, "proto", "MESSAGE", "values are that message, shop.Order"},
     {0, "raw", NULL, "bytes as they are, nothing shown as JSON"},
@@ -446,8 +447,8 @@ run(struct job *j, struct err *err)
     j->reader = reader_new(j->client, j->topic);
     cli_catch_signals();
     if (group != NULL) {
-        j->member = membership_new(j->client, group, j->topic, j->reader, begin_of,
-            j);
+        j->member = membership_new(j->client, group, j->topic, j->reader,
+            begin_of, j);
         rc = membership_join(j->member, err);
         if (rc == 0)
             rc = set_ends(j, err);

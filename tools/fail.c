@@ -59,6 +59,11 @@ cli_exit_of(const struct err *err)
         return CLI_NOT_FOUND;
     case ERR_DAMAGE:
         return CLI_DAMAGE;
+    case ENOENT:
+        return CLI_NOT_FOUND;
+    case EBUSY:
+    case EEXIST:
+        return CLI_CONFLICT;
     case EINTR:
         return CLI_INTERRUPTED;
     case ECONNREFUSED:

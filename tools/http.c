@@ -35,10 +35,8 @@ enum {
     BODY_MAX = 64 * KIB,
     EVHTTP_BODY_MAX = 2 * BODY_MAX,
     TIMEOUT_S = 60,
-    WAITING_MAX = 1000,
     ARENA_MAX = 32 * MIB,
     OUT_MAX = 32 * MIB,
-    WITHIN_MS = 10000,           /* unless the request says otherwise */
 };
 
 _Static_assert(HTTP_WAIT_MS_MAX < TIMEOUT_S * 1000, "a wait ends first");
@@ -61,12 +59,6 @@ const struct http_route http_routes[] = {
     {NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
-
-static int64_t
-now_ns(const struct http *h)
-{
-    return world_mono_ns(seq_world(h->env.seq));
-}
 
 /* ---- calls -------------------------------------------------------------- */
 
@@ -212,105 +204,6 @@ http_app(const struct http *h, struct span name)
     while (a->name != NULL && !span_eq(span_str(a->name), name))
         a++;
     return a->name == NULL ? NULL : a;
-}
-
-/* ---- waiting ------------------------------------------------------------ */
-
-void
-http_wait(struct http_call *c, http_look_fn *look)
-{
-    struct http *h = c->http;
-    int64_t within;
-
-    if (h->waiting_count >= WAITING_MAX) {
-        http_fail(c, 503, "UNAVAILABLE", "%d requests wait already",
-            WAITING_MAX);
-        return;
-    }
-    if (c->until_ns == 0) {
-        if (!http_number(c, "within_ms", WITHIN_MS, 0, HTTP_WAIT_MS_MAX,
-                &within))
-            return;
-        c->until_ns = now_ns(h) + within * 1000000;
-    }
-    c->look = look;
-    h->waiting_count++;
-    TAILQ_INSERT_TAIL(&h->waiting, c, next);
-}
-
-static bool
-look_for_epoch(struct http_call *c)
-{
-    if (seq_published(c->http->env.seq) < c->epoch)
-        return false;
-    c->route->handle(c);
-    return true;
-}
-
-static bool
-look_for_publish(struct http_call *c)
-{
-    if (seq_published(c->http->env.seq) < c->epoch)
-        return false;
-    http_reply_json(c, 200);
-    return true;
-}
-
-void
-http_reply_published(struct http_call *c)
-{
-    c->epoch = seq_gate(c->http->env.seq);
-    if (c->epoch == 0)
-        http_reply_json(c, 200);
-    else
-        http_wait(c, look_for_publish);
-}
-
-/* Who is still waiting is back in the list, with its next look in *due. */
-static void
-look_at(struct http_call *c, int64_t now, int64_t *due)
-{
-    struct http *h = c->http;
-    int64_t left = (c->until_ns - now) / 1000;
-
-    check_obj(c, HTTP_CALL_MAGIC);
-    if (c->look(c))
-        return;
-    if (left <= 0) {
-        http_fail(c, 504, "TIMEOUT", "not in time: epoch %llu is published",
-            (unsigned long long)seq_published(h->env.seq));
-        return;
-    }
-    TAILQ_INSERT_TAIL(&h->waiting, c, next);
-    h->waiting_count++;
-    if (c->look_us > 0 && c->look_us < left)
-        left = c->look_us;
-    if (*due < 0 || left < *due)
-        *due = left;
-}
-
-int64_t
-http_turn(struct http *h)
-{
-    struct http_call_list list = TAILQ_HEAD_INITIALIZER(list);
-    struct http_call *c;
-    int64_t due = -1, now;
-
-    check_obj(h, HTTP_MAGIC);
-    if (TAILQ_EMPTY(&h->waiting))
-        return -1;
-    now = now_ns(h);
-    h->quiet_known = false;
-    TAILQ_CONCAT(&list, &h->waiting, next);
-    while ((c = TAILQ_FIRST(&list)) != NULL) {
-        TAILQ_REMOVE(&list, c, next);
-        h->waiting_count--;
-        look_at(c, now, &due);
-    }
-    /* What now waits for the first time is looked at soon. */
-    if (due < 0 && !TAILQ_EMPTY(&h->waiting))
-        due = HTTP_LOOK_US;
-    return due < 0 || due > HTTP_LOOK_US ? due : HTTP_LOOK_US;
 }
 
 /* ---- paths -------------------------------------------------------------- */
@@ -507,6 +400,7 @@ on_request(struct evhttp_request *req, void *arg)
 {
     struct http *h = arg;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+    const struct http_route *route;
     struct http_call *c;
     const char *path;
     int64_t at_least;
@@ -521,13 +415,14 @@ on_request(struct evhttp_request *req, void *arg)
     if (!check_request(c, uri))
         return;
     path = evhttp_uri_get_path(uri);
-    c->route = find_route(c, path == NULL || *path == '\0' ? "/" : path);
-    if (c->route == NULL
+    route = find_route(c, path == NULL || *path == '\0' ? "/" : path);
+    if (route == NULL
         || !http_number(c, "at_least", 0, 0, INT64_MAX, &at_least))
         return;
+    c->route = route;
     c->epoch = (uint64_t)at_least;
     if (c->epoch > seq_published(h->env.seq))
-        http_wait(c, look_for_epoch);
+        http_wait_epoch(c);
     else
         c->route->handle(c);
 }
@@ -590,7 +485,7 @@ http_open(struct http **out, const struct http_env *env, const char *where,
     h->magic = HTTP_MAGIC;
     h->env = *env;
     TAILQ_INIT(&h->waiting);
-    h->started_ns = now_ns(h);
+    h->started_ns = http_now_ns(h);
     h->evhttp = evhttp_new(env->base);
     h->second = event_new(env->base, -1, EV_PERSIST, on_second, h);
     assert(h->evhttp != NULL && h->second != NULL);

@@ -37,7 +37,7 @@ http_get_health(struct http_call *c)
     json_key(&j, "epoch");
     json_uint(&j, seq_published(seq));
     json_kv_int(&j, "uptime_ms",
-        (world_mono_ns(seq_world(seq)) - h->started_ns) / 1000000);
+        (http_now_ns(h) - h->started_ns) / 1000000);
     json_object_end(&j);
     http_reply_json(c, 200);
 }
@@ -65,7 +65,7 @@ static bool
 look_for_quiet(struct http_call *c)
 {
     struct http *h = c->http;
-    int64_t now = world_mono_ns(seq_world(h->env.seq));
+    int64_t now = http_now_ns(h);
     struct json j;
 
     if (c->looked_ns != 0 && now - c->looked_ns < HTTP_LOOK_US * 1000)

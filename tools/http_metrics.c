@@ -97,7 +97,7 @@ static void
 put_process(struct buf *b, const struct http *h)
 {
     struct rusage u;
-    int64_t up = world_mono_ns(seq_world(h->env.seq)) - h->started_ns;
+    int64_t up = http_now_ns(h) - h->started_ns;
 
     family(b, "build_info", "gauge", "the version, in a label");
     buf_put_str(b, "penstock_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");

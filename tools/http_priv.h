@@ -89,8 +89,12 @@ void http_fail(struct http_call *, int status, const char *code,
 /* Until `look` says that it has answered, or the request's within_ms have
  * passed (504). */
 void http_wait(struct http_call *, http_look_fn *look);
+/* Until call->epoch is published; then the route's handler gets it. */
+void http_wait_epoch(struct http_call *);
 /* Answers call->out as JSON once what is linked now is published. */
 void http_reply_published(struct http_call *);
+
+int64_t http_now_ns(const struct http *);
 
 /* ---- parameters ---- */
 

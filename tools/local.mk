@@ -26,7 +26,8 @@ noinst_LIBRARIES += %D%/libappliance.a
     %D%/http_info.c \
     %D%/http_metrics.c \
     %D%/http_streams.c \
-    %D%/http_views.c
+    %D%/http_views.c \
+    %D%/http_wait.c
 APPLIANCE_LIBS = %D%/libappliance.a streams/services/libservices.a \
     streams/task/libtask.a streams/topology/libtopology.a \
     streams/port/libport.a streams/serde/libserde.a \
@@ -47,6 +48,7 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/help.c \
     %D%/letters.c %D%/letters.h \
     %D%/main.c \
+    %D%/offline/commands.c \
     %D%/produce.c \
     %D%/serve.c %D%/serve.h \
     %D%/settings.c %D%/settings.h %D%/settings.tbl \
@@ -55,7 +57,7 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/views.c %D%/views.h
 
 # In the order of dependence: who calls comes before who is called.
-PENSTOCK_LIBS = %D%/libcommands.a $(RETAIL_LIBS) %D%/bench/libbench.a \
+PENSTOCK_LIBS = %D%/libcommands.a %D%/offline/liboffline.a $(RETAIL_LIBS) %D%/bench/libbench.a \
     %D%/libappliance.a %D%/libtools.a $(CLIENT_LIBS) $(APPLIANCE_LIBS)
 PENSTOCK_SYSTEM_LIBS = $(LIBEVENT_LIBS) $(LMDB_LIBS) $(PROTOBUF_C_LIBS) \
     $(CODECS_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) -lm
@@ -65,3 +67,11 @@ penstock_SOURCES = %D%/penstock.c
 penstock_LDADD = $(PENSTOCK_LIBS) $(PENSTOCK_SYSTEM_LIBS)
 
 EXTRA_DIST += %D%/README.md
+dist_man_MANS += %D%/man/penstock.1 \
+    %D%/man/penstock-consume.1 \
+    %D%/man/penstock-group.1 \
+    %D%/man/penstock-produce.1 \
+    %D%/man/penstock-serve.1 \
+    %D%/man/penstock-stock.1 \
+    %D%/man/penstock-streams.1 \
+    %D%/man/penstock-topic.1

@@ -40,7 +40,8 @@ void sheet_span(struct sheet *, struct span);    /* null span: null */
 void sheet_cstr(struct sheet *, const char *);
 void sheet_int(struct sheet *, int64_t);
 void sheet_null(struct sheet *);
-/* Text that is JSON: as such in JSON, as text elsewhere. number: to the right. */
+/* Text that is JSON: as such in JSON, as text elsewhere. A number stands to
+ * the right. */
 void sheet_json(struct sheet *, struct span, bool number);
 /* Writes what is left, and releases it. */
 void sheet_end(struct sheet *);

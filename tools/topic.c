@@ -19,7 +19,8 @@
 
 const struct opt opts_topic_create[] = {
     {'p', "partitions", "N", "how many partitions (the broker's default)"},
-    {'c', "config", "KEY=VALUE", "a setting; retention.bytes=1G, retention.ms=7d"},
+    {'c', "config", "KEY=VALUE",
+        "a setting; retention.bytes=1G, retention.ms=7d"},
     {0, "if-not-exists", NULL, "a topic that exists is no error"},
     {0, NULL, NULL, NULL},
 };

@@ -248,8 +248,13 @@ datadir_identify(struct datadir *f, bool create, bool sync, struct err *err)
 {
     bool empty = false;
 
-    if (datadir_has(f, "penstock.id"))
-        return identity_read(f, err);
+    if (datadir_has(f, "penstock.id")) {
+        if (identity_read(f, err) < 0)
+            return -1;
+        /* Its name may be from a process that died before it was synced.
+         * Should a power cut take it back, the next start would begin anew. */
+        return create && sync ? datadir_sync_dir(f, f->path, err) : 0;
+    }
     if (datadir_is_empty(f, &empty, err) < 0)
         return -1;
     if (!empty && !datadir_has(f, "creating"))

@@ -259,6 +259,24 @@ file_by_number(const void *a, const void *b)
     return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
 }
 
+/* A file that is there may be from a process that died before its name was
+ * synced. */
+static int
+journal_sync_folder(struct journal *j, struct err *err)
+{
+    struct world *w = j->world;
+    int rc = 0, fd;
+
+    if (j->opts.readonly || j->opts.durability == DURABILITY_MEMORY)
+        return 0;
+    fd = w->ops->open(w, j->dir, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0 || w->ops->fsync(w, fd) < 0)
+        rc = err_set(err, errno, "sync folder %s", j->dir);
+    if (fd >= 0)
+        w->ops->close(w, fd);
+    return rc;
+}
+
 int
 journal_open(struct journal **out, struct world *w, const char *dir,
     const struct journal_options *opts, struct err *err)
@@ -281,6 +299,8 @@ journal_open(struct journal **out, struct world *w, const char *dir,
     if (rc == 0 && j->count == 0)
         rc = err_set(err, ERR_DAMAGE, "no journal in %s: if the files were "
             "lost, rebuild with penstock salvage", dir);
+    if (rc == 0)
+        rc = journal_sync_folder(j, err);
     if (rc < 0) {
         journal_close(j);
         return -1;

@@ -598,8 +598,13 @@ checkpoint_sweep(struct seq *s)
 
         memcpy(id.bytes, s->doomed.ptr + at, 16);
         if (plog_remove_folder(s->world, datadir_topic(s->datadir, &id, path),
-                &err) < 0)
-            diag(WARN, EPOCH, "%s", err.text);
+                &err) < 0) {
+            /* After a failed flush nobody knows which names are there. */
+            if (err.code == EIO)
+                seq_die(s, &err);
+            diag(WARN, EPOCH, "%s: the next start tries again", err.text);
+            continue;
+        }
         key[0] = META_DOOMED;
         memcpy(key + 1, id.bytes, 16);
         keeper_dirty_put(s, span_of(key, sizeof key), NULL);

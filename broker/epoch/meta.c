@@ -434,8 +434,8 @@ scan_entry_cmp(const void *a, const void *b)
 static bool
 scan_in_prefix(const struct scan *s, struct span key)
 {
-    return key.len >= s->prefix.len
-        && memcmp(key.ptr, s->prefix.ptr, s->prefix.len) == 0;
+    return key.len >= s->prefix.len && (s->prefix.len == 0
+        || memcmp(key.ptr, s->prefix.ptr, s->prefix.len) == 0);
 }
 
 static int
@@ -507,7 +507,8 @@ scan_run(struct scan *s, struct err *err)
 
     if (start.len > KEY_TRUE)
         start.len = KEY_TRUE;
-    memcpy(head, start.ptr, start.len);
+    if (start.len > 0)
+        memcpy(head, start.ptr, start.len);
     k = (MDB_val){start.len, head};
     rc = mdb_cursor_get(s->cursor, &k, &d, start.len > 0 ? MDB_SET_RANGE
                                                          : MDB_FIRST);
@@ -520,7 +521,7 @@ scan_run(struct scan *s, struct err *err)
             key.len = s->prefix.len > KEY_TRUE ? KEY_TRUE : s->prefix.len;
         if (key.len < s->prefix.len && s->prefix.len <= KEY_TRUE)
             break;
-        if (memcmp(key.ptr, s->prefix.ptr, key.len) != 0)
+        if (key.len > 0 && memcmp(key.ptr, s->prefix.ptr, key.len) != 0)
             break;
         if (k.mv_size == KEY_TRUE + KEY_HASH) {
             result = scan_cut(s, &k, &d, &rc, err);

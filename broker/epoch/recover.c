@@ -621,6 +621,17 @@ doomed_read(void *arg, struct span key, struct span value, struct err *err)
     return 0;
 }
 
+/* On a full disk we start all the same: what is there can be read, and be
+ * deleted. Who writes to the journal is then recorded by the checkpoint that
+ * finds room. */
+static void
+seq_start_full(struct seq *s, const struct err *err)
+{
+    diag(WARN, EPOCH, "%s: starting read-only", err->text);
+    s->readonly_why = "the disk is full";
+    atomic_store(&s->readonly, true);
+}
+
 int
 seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
 {
@@ -640,17 +651,17 @@ seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
     /* The next start can only judge what it finds in the journal if it knows
      * who wrote there, under which boot and durability. */
     world_random(s->world, &s->incarnations[s->incarnation_count++], 8);
-    if (seq_mark(s, &s->from, s->clock_base_ms, err) < 0)
-        return -1;
+    if (seq_mark(s, &s->from, s->clock_base_ms, err) < 0) {
+        if (err->code != ENOSPC && err->code != EDQUOT)
+            return -1;
+        seq_start_full(s, err);
+    }
     while ((e = STAILQ_FIRST(&s->recovered)) != NULL) {
         STAILQ_REMOVE_HEAD(&s->recovered, next);
         keeper_send(s, e);
     }
-    if (datadir_ballast_hold(s->datadir, s->opts.ballast, err) < 0) {
-        diag(WARN, EPOCH, "%s: starting read-only", err->text);
-        s->readonly_why = "the disk is full";
-        atomic_store(&s->readonly, true);
-    }
+    if (datadir_ballast_hold(s->datadir, s->opts.ballast, err) < 0)
+        seq_start_full(s, err);
     seq_begin(s);
     if (s->opts.threads)
         keeper_start(s);

@@ -84,6 +84,14 @@ folder_end(void)
     free(path);
 }
 
+uint64_t
+crew_number(const char *arg, const char *name, uint64_t otherwise)
+{
+    if (arg == NULL && name != NULL)
+        arg = getenv(name);
+    return arg == NULL ? otherwise : strtoull(arg, NULL, 10);
+}
+
 /* ---- a unit ---- */
 
 int
@@ -91,10 +99,16 @@ crew_fail(struct crew_unit *u, const char *fmt, ...)
 {
     va_list ap;
 
-    if (u->first[0] == '\0') {
-        va_start(ap, fmt);
-        vsnprintf(u->first, sizeof u->first, fmt, ap);
-        va_end(ap);
+    char text[CREW_TEXT];
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (u->first[0] == '\0')
+        memcpy(u->first, text, sizeof text);
+    if (getenv("PENSTOCK_TALK") != NULL) {
+        printf("# %s\n", text);
+        fflush(stdout);
     }
     return -1;
 }

@@ -44,6 +44,9 @@ struct crew {
 int crew_run(struct crew *, struct crew_unit **all);
 int crew_run_one(struct crew *, unsigned unit, uint64_t state);
 
+/* A number from the command line, else from the environment. */
+uint64_t crew_number(const char *arg, const char *name, uint64_t otherwise);
+
 int crew_fail(struct crew_unit *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

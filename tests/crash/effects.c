@@ -507,6 +507,9 @@ work_effect(struct work *w)
 {
     struct job *j;
 
+    w->full = seq_readonly(w->seq, NULL);
+    if (w->full)
+        return false;
     if (topic_work(w))
         return true;
     j = job_new(w);

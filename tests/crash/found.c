@@ -169,8 +169,19 @@ found_cold(struct finding *f, struct tail *t, struct err *err)
     struct buf out;
     int rc = 0;
 
+    enum plog_status status;
+
     buf_init(&out, 4 * MIB);
-    if (plog_read(t->plog, &want, &out, &got, err) != PLOG_OK)
+    status = plog_read(t->plog, &want, &out, &got, err);
+    if (status == PLOG_DAMAGED && f->work->tolerant
+        && got.damage.resume_offset > f->next && f->work->n_holes < HOLES) {
+        f->work->holes[f->work->n_holes++] = (struct hole){f->topic->number,
+            f->partition, f->next, got.damage.resume_offset};
+        f->next = got.damage.resume_offset;
+        buf_release(&out);
+        return 0;
+    }
+    if (status != PLOG_OK)
         rc = err_set(err, ERR_DAMAGE, "the log %u/%u can't be read at %lld",
             f->topic->number, f->partition, (long long)f->next);
     rest = buf_span(&out);

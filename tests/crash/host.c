@@ -133,6 +133,15 @@ host_drops(int fd)
     return fd == 2 && host.quiet;
 }
 
+const char *
+host_name(int inode)
+{
+    for (int i = 0; i < host.live.n_entries; i++)
+        if (host.live.entries[i].inode == inode)
+            return host.live.entries[i].name;
+    return "";
+}
+
 /* ---- descriptors and paths ---- */
 
 struct host_fd *
@@ -213,8 +222,11 @@ host_gate(const struct op *op, bool grows)
         return 0;
     if (f->hits > 0 && !f->sticky)
         return 0;
-    if (f->hits++ == 0)
+    if (f->hits++ == 0) {
         f->hit = *op;
+        if (op->name[0] == '\0')
+            snprintf(f->hit.name, NAME_SIZE, "%s", host_name(op->inode));
+    }
     errno = f->code;
     return -1;
 }

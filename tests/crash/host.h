@@ -53,6 +53,8 @@ void host_fault(const struct fault *);           /* NULL: none */
 const struct fault *host_fault_get(void);
 /* O_DIRECT is refused, as some file systems do. */
 void host_refuse_direct(bool);
+/* The name of a file, a folder or what was one; "" if it has none. */
+const char *host_name(int inode);
 /* Called before each call that changes something; NULL: nothing. */
 void host_watch(void (*fn)(void *arg), void *arg);
 /* Lines on stderr are dropped. */

@@ -30,6 +30,13 @@ TESTS += %D%/states
 %C%_states_SOURCES = %D%/states.c
 %C%_states_LDFLAGS = $(AM_LDFLAGS) $(CRASH_WRAP)
 %C%_states_LDADD = %D%/libcrash.a $(CRASH_LIBS)
+
+check_PROGRAMS += %D%/faults
+TESTS += %D%/faults
+%C%_faults_SOURCES = %D%/faults.c
+%C%_faults_LDFLAGS = $(AM_LDFLAGS) $(CRASH_WRAP)
+%C%_faults_LDADD = %D%/libcrash.a $(CRASH_LIBS)
+
 EXTRA_DIST += %D%/README.md
 
 if HAVE_RDKAFKA

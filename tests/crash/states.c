@@ -241,19 +241,11 @@ state_run(struct history *h, struct disk *d, struct rng *r,
     return rc;
 }
 
-static uint64_t
-number(const char *arg, const char *name, uint64_t otherwise)
-{
-    if (arg == NULL)
-        arg = getenv(name);
-    return arg == NULL ? otherwise : strtoull(arg, NULL, 10);
-}
-
 static void
 talk(const struct history *h, uint32_t at, const struct disk *d)
 {
     char line[200];
-    uint32_t lines = (uint32_t)number(NULL, "PENSTOCK_LINES", 60);
+    uint32_t lines = (uint32_t)crew_number(NULL, "PENSTOCK_LINES", 60);
 
     for (uint32_t i = at > lines ? at - lines : 0; i < at; i++) {
         op_print(&h->trace.ops[i], line, sizeof line);
@@ -378,14 +370,14 @@ main(int argc, char **argv)
     program = argv[0];
     cut_strict = getenv("PENSTOCK_STRICT") != NULL;
     if (argc == 6 && strcmp(argv[1], "-r") == 0) {
-        h.count = number(argv[4], "", 0);
-        h.seed = number(argv[5], "", 0);
+        h.count = crew_number(argv[4], NULL, 0);
+        h.seed = crew_number(argv[5], NULL, 0);
         h.talk = true;
-        return crew_run_one(&c, (unsigned)number(argv[2], "", 0),
-            number(argv[3], "", 0)) < 0;
+        return crew_run_one(&c, (unsigned)crew_number(argv[2], NULL, 0),
+            crew_number(argv[3], NULL, 0)) < 0;
     }
-    count = number(argc > 1 ? argv[1] : NULL, "PENSTOCK_STATES", STATES);
-    h.seed = number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED", 20260101);
+    count = crew_number(argc > 1 ? argv[1] : NULL, "PENSTOCK_STATES", STATES);
+    h.seed = crew_number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED", 20260101);
     c.units = count / 16 > 2 * UNIT_STATES
         ? (unsigned)(count / (2 * UNIT_STATES)) : 16;
     h.count = (count + c.units - 1) / c.units;

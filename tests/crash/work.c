@@ -266,29 +266,46 @@ steps(struct work *w)
     }
 }
 
-/* The folder is opened by a new process; what was in flight may be there. */
-static int
-come_back(struct work *w, struct err *err)
+int
+work_steps(struct work *w, unsigned count)
 {
-    uint32_t version;
-
-    return work_open(w, w->acked, w->cut != w->acked ? w->cut : 0, &version,
-        err);
+    w->steps = count;
+    return work_guard(w, 0, steps);
 }
 
-struct opening {
-    struct work *work;
-    struct err *err;
-    int rc;
-};
-
+/* The folder is opened by a new process; what was in flight may be there. */
 static void
-come_back_guarded(struct work *w)
+come_back(struct work *w)
 {
     struct err err = {0};
+    uint32_t version;
 
-    if (come_back(w, &err) < 0)
+    if (work_open(w, w->acked, w->cut != w->acked ? w->cut : 0, &version,
+            &err) < 0)
         w->fatal = err;
+}
+
+/* 0, HOST_DIED, or -1. */
+static int
+come_back_guarded(struct work *w, uint64_t die_at, struct err *err)
+{
+    int rc;
+
+    w->fatal.code = 0;
+    rc = work_guard(w, die_at, come_back);
+    if (rc != 0)
+        work_die(w);
+    if (rc == HOST_DIED || w->fatal.code == 0)
+        return rc;
+    *err = w->fatal;
+    work_die(w);
+    return -1;
+}
+
+int
+work_reopen(struct work *w, struct err *err)
+{
+    return come_back_guarded(w, 0, err);
 }
 
 /* Dies somewhere in the opening now and then, and opens again. */
@@ -301,18 +318,9 @@ reopen(struct work *w, struct err *err)
         uint64_t at = rng_one_in(&w->rng, 3)
             ? host_calls() + 1 + rng_below(&w->rng, 40) : 0;
 
-        w->fatal.code = 0;
-        rc = work_guard(w, at, come_back_guarded);
-        if (rc == HOST_DIED) {
-            work_die(w);
-            continue;
-        }
-        if (w->fatal.code != 0) {
-            *err = w->fatal;
-            work_die(w);
-            return -1;
-        }
-        return 0;
+        rc = come_back_guarded(w, at, err);
+        if (rc != HOST_DIED)
+            return rc;
     }
 }
 

@@ -13,7 +13,8 @@
 #include "model.h"
 #include "rng.h"
 
-enum { TOPICS = 3, PARTS = 2, STORES = 3, SHELVES = 2 };
+enum { TOPICS = 3, PARTS = 2, STORES = 3, SHELVES = 2,
+    HOLES = 64 };
 
 struct topic {
     uint32_t number;             /* 0: none here */
@@ -21,6 +22,11 @@ struct topic {
     bool purged;                 /* its starts follow a task */
     struct tail *tails[PARTS];
     int64_t trimmed[PARTS];      /* where the start was last moved to */
+};
+
+struct hole {                    /* offsets that were reported as damaged */
+    uint32_t topic, partition;
+    int64_t from, to;
 };
 
 struct work_options {
@@ -48,6 +54,9 @@ struct work {
     unsigned peek;               /* a reader at one in so many calls; 0: none */
     bool full;                   /* reservations failed to the end */
     struct facts replayed;       /* producers that the journal brought */
+    bool tolerant;               /* damage that is reported is passed over */
+    struct hole holes[HOLES];    /* it */
+    unsigned n_holes;
     struct err fatal;            /* what on_fatal was given */
     struct err peeked;           /* a reader saw what it must not */
     bool serving;                /* readers may come */
@@ -68,6 +77,10 @@ int work_open(struct work *, uint32_t must, uint32_t maybe,
 /* Does so many steps; deaths are part of them. -1: an opening found what it
  * must not, or the process stopped by itself (err, w->fatal). */
 int work_run(struct work *, unsigned steps, struct err *);
+/* So many steps of one life. 0, or HOST_FATAL: it stopped (w->fatal). */
+int work_steps(struct work *, unsigned steps);
+/* Opens the folder: what was acked, or what was on its way, must be there. */
+int work_reopen(struct work *, struct err *);
 /* Commits, closes in order. */
 int work_close(struct work *, struct err *);
 /* Dies here: nothing is closed, nothing is freed. */

@@ -11,5 +11,6 @@ include tests/unit/streams/local.mk
 include tests/unit/serde/local.mk
 include tests/unit/services/local.mk
 include tests/unit/tools/local.mk
+include tests/unit/retail/local.mk
 include tests/unit/http/local.mk
 include tests/unit/offline/local.mk

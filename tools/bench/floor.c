@@ -45,7 +45,7 @@ struct spot {
 static int
 spot_open(struct spot *s, const struct bench *b, int64_t size, struct err *err)
 {
-    bool power = strcmp(b->durability, "power") == 0;
+    bool power = strcmp(b->durability, "process") != 0;
     char path[BENCH_PATH_MAX + 16];
     void *block;
 

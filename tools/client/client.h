@@ -39,7 +39,7 @@ struct client_conf {
     int timeout_ms;              /* for the connection, and for each answer */
     const char *name;            /* client.id; NULL: penstock */
     const volatile sig_atomic_t *stop;   /* or NULL: nonzero ends a wait */
-    FILE *trace;                 /* or NULL: requests and answers, a line each */
+    FILE *trace;                 /* or NULL: a line each way */
 };
 
 /* NULL and *err. The strings of conf are copied, stop and trace are kept. */

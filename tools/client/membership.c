@@ -79,8 +79,8 @@ set_id(struct membership *m, struct span id)
 /* ---- the leader's part: range ------------------------------------------- */
 
 void
-membership_range(int32_t partitions, int32_t members, int32_t at, int32_t *first,
-    int32_t *count)
+membership_range(int32_t partitions, int32_t members, int32_t at,
+    int32_t *first, int32_t *count)
 {
     int32_t each = partitions / members, more = partitions % members;
 
@@ -196,7 +196,8 @@ subscription_blob(struct membership *m)
 }
 
 static int
-ask_join(struct membership *m, struct join_group_response **resp, struct err *err)
+ask_join(struct membership *m, struct join_group_response **resp,
+    struct err *err)
 {
     struct join_group_request_protocol protocol;
     struct join_group_request req;
@@ -397,7 +398,7 @@ membership_commit(struct membership *m, struct err *err)
         return 0;
     if (commit_now(m, &kerr, err) != 0)
         return -1;
-    /* In a rebalance the next membership_keep() joins again, and commits first. */
+    /* In a rebalance the next membership_keep() commits and joins again. */
     if (kerr != 0 && !once_more(m, kerr))
         return refused(m, kerr, "cannot commit to", err);
     return 0;

@@ -1,12 +1,12 @@
 /*
- * membership.h: a member of a consumer group, by the classic protocol (KIP-62,
- * KIP-394), for one topic, with the range assignor.
+ * membership.h: a client's place in a consumer group, by the classic protocol
+ * (KIP-62, KIP-394), for one topic, with the range assignor.
  *
- *     membership_join()                  until it has partitions and positions
+ *     membership_join()            until it has partitions and positions
  *     while (...) {
- *         membership_keep()              heartbeat; joins again where that is due
+ *         membership_keep()        heartbeat; joins again where that is due
  *         reader_poll(), reader_next() ...
- *         membership_commit()            what was given out is done
+ *         membership_commit()      what was given out is done
  *     }
  *     membership_leave()
  *
@@ -16,8 +16,8 @@
  *
  * Ownership: client, topic and reader must outlive it. Thread: the client's.
  */
-#ifndef CLIENT_MEMBER_H
-#define CLIENT_MEMBER_H
+#ifndef CLIENT_MEMBERSHIP_H
+#define CLIENT_MEMBERSHIP_H
 
 #include "client/client.h"
 #include "client/reader.h"
@@ -25,11 +25,12 @@
 struct membership;
 
 /* Where a partition begins for which the group has committed nothing. */
-typedef int (*membership_where_fn)(void *arg, int32_t partition, int64_t *offset,
-    struct err *);
+typedef int (*membership_where_fn)(void *arg, int32_t partition,
+    int64_t *offset, struct err *);
 
 struct membership *membership_new(struct client *, const char *group,
-    const struct client_topic *, struct reader *, membership_where_fn, void *arg);
+    const struct client_topic *, struct reader *, membership_where_fn,
+    void *arg);
 void membership_free(struct membership *);
 int membership_join(struct membership *, struct err *);
 /* To be called at least every few seconds. *moved: it was in a rebalance, the

@@ -27,8 +27,8 @@ void peer_within(struct peer *, int64_t timeout_ms);
 
 /* Splits "host:port", "[::1]:port", "host" (then `port` stands). 0, or -1 and
  * ERR_USAGE. */
-int peer_address(const char *text, const char *port, char *host, size_t host_size,
-    char *service, size_t service_size, struct err *);
+int peer_address(const char *text, const char *port, char *host,
+    size_t host_size, char *service, size_t service_size, struct err *);
 /* Connects to the first of a comma's list of addresses that answers. Errors
  * have an errno's code: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EINTR ... */
 int peer_connect(struct peer *, const char *addresses, const char *port,

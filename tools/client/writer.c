@@ -104,7 +104,8 @@ take_answer(struct writer *w, struct err *err)
     memmove(w->sent, w->sent + 1, sizeof w->sent - sizeof w->sent[0]);
     w->open--;
     resp = got;
-    if (resp->responses.n != 1 || resp->responses.v[0].partition_responses.n != 1)
+    if (resp->responses.n != 1
+        || resp->responses.v[0].partition_responses.n != 1)
         return err_set(err, ERR_FORMAT, "the answer to Produce has %d topics",
             resp->responses.n);
     return judge(w, &resp->responses.v[0].partition_responses.v[0], count, err);

@@ -105,9 +105,7 @@ line_text(struct dump *d, const char *name, const char *value)
         buf_put_str(&d->line, value);
         return;
     }
-    buf_put_u8(&d->line, '"');
     json_escape(&d->line, span_str(value));
-    buf_put_u8(&d->line, '"');
 }
 
 static void
@@ -153,13 +151,10 @@ line_bytes(struct dump *d, const char *name, const struct payload_type *type,
             buf_put_span(&d->line, text);
         break;
     case PAYLOAD_TEXT:
-        if (d->o->json) {
+        if (d->o->json)
             json_span(&d->j, text);
-            break;
-        }
-        buf_put_u8(&d->line, '"');
-        json_escape(&d->line, text);
-        buf_put_u8(&d->line, '"');
+        else
+            json_escape(&d->line, text);
         break;
     case PAYLOAD_BINARY:
         if (d->o->json)

@@ -13,4 +13,6 @@ noinst_LIBRARIES += %D%/liboffline.a
     %D%/salvage_logs.c \
     %D%/stored.c %D%/stored.h \
     %D%/survey.c %D%/survey.h
+dist_man_MANS += tools/man/penstock-check.1 tools/man/penstock-dump.1 \
+    tools/man/penstock-salvage.1
 EXTRA_DIST += %D%/README.md

@@ -34,6 +34,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/endian.h"
 #include "base/limits.h"
 #include "epoch/journal.h"
 #include "proto/store.pb-c.h"
@@ -59,8 +60,14 @@ int
 salvage_put(struct salvage *s, enum meta_space space, struct span key,
     const struct span *value, struct err *err)
 {
-    if (space == META_STATE)
+    if (space == META_STATE) {
+        if (key.len < META_STATE_PREFIX
+            || omap_get(&s->stores, span_of(key.ptr, 4)) == NULL) {
+            s->n_homeless++;
+            return 0;
+        }
         s->n_entries++;
+    }
     if (s->o->dry_run)
         return 0;
     if (value == NULL)
@@ -102,6 +109,25 @@ static int
 base_state(void *arg, struct span key, struct span value, struct err *err)
 {
     return salvage_put(arg, META_STATE, key, &value, err);
+}
+
+static void
+stores_learn(struct salvage *s)
+{
+    uint8_t kind = META_STORE, number[4];
+    struct omap_iter it;
+    struct span key, value;
+
+    omap_seek(&s->records, span_of(&kind, 1), &it);
+    while (records_next(&it, META_STORE, &key, &value)) {
+        Store__Store *m = store__store__unpack(NULL, value.len, value.ptr);
+
+        if (m == NULL)
+            continue;
+        put_be32(number, m->number);
+        *omap_slot(&s->stores, span_of(number, sizeof number)) = s;
+        store__store__free_unpacked(m, NULL);
+    }
 }
 
 /* ---- the new folder ---- */
@@ -273,12 +299,16 @@ salvage_steps(struct salvage *s, struct err *err)
     if (base_each(s, META_RECORDS, base_record, s, err) < 0
         || frames_records(s, err) < 0 || logs_name(s, err) < 0)
         return -1;
+    stores_learn(s);
     if (new_open(s, err) < 0
         || base_each(s, META_STATE, base_state, s, err) < 0)
         return -1;
     if (logs_copy(s, err) < 0 || frames_apply(s, err) < 0
         || logs_extend(s, err) < 0 || logs_reach(s, err) < 0)
         return -1;
+    if (s->n_homeless > 0)
+        say_lost(s, "meta/data.mdb", "%" PRIu64 " entries of stores whose "
+            "records are lost: they are left out", s->n_homeless);
     return new_finish(s, err);
 }
 
@@ -319,6 +349,7 @@ salvage_release(struct salvage *s)
     records_release(&s->records);
     records_release(&s->log_states);
     omap_release(&s->dropped, NULL, NULL);
+    omap_release(&s->stores, NULL, NULL);
     omap_release(&s->bad_keys, NULL, NULL);
     folder_release(&s->old);
     free(s);
@@ -337,6 +368,7 @@ salvage_run(const struct salvage_options *o, struct err *err)
     omap_init(&s->records);
     omap_init(&s->log_states);
     omap_init(&s->dropped);
+    omap_init(&s->stores);
     omap_init(&s->bad_keys);
     omap_init(&s->logs);
     s->old_cache = segcache_new(o->world, 16, 8 * MIB);

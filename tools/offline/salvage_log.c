@@ -263,23 +263,40 @@ log_gap(struct salvage *s, struct salvage_log *l, int64_t to, uint64_t epoch,
     return log_fill(s, l, to, epoch, err);
 }
 
+/* For a log of which LMDB knows no file: from the first offset on if the
+ * files or this batch have it, else from the batch on. */
+static int
+log_first(struct salvage *s, struct salvage_log *l, int64_t base,
+    struct err *err)
+{
+    struct plog_state begin = {.log_start = base, .written = base};
+
+    if (base > 0 && log_extend(s, l, err) < 0)
+        return -1;
+    if (l->opened)
+        return 0;
+    if (base > 0)
+        log_lost(s, l, "offsets below %" PRId64 " are lost, if any were "
+            "there", base);
+    return log_begin(s, l, &begin, err);
+}
+
 int
 log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
     uint64_t epoch, struct err *err)
 {
-    struct plog_state none = {0};
     struct batch b;
 
-    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
-        return err_set(err, ERR_DAMAGE, "a proven frame has a bad batch");
-    if (!l->opened) {
-        none.log_start = none.written = b.base_offset;
-        if (log_begin(s, l, &none, err) < 0)
-            return -1;
-        if (b.base_offset > 0)
-            log_lost(s, l, "offsets below %" PRId64 " are lost, if any were "
-                "there", b.base_offset);
+    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK
+        || b.base_offset < 0) {
+        log_lost(s, l, "a batch of epoch %" PRIu64 " is none", epoch);
+        return 0;
     }
+    if (!l->opened && log_first(s, l, b.base_offset, err) < 0)
+        return -1;
+    /* A frame is missing. Segments may have what was in it. */
+    if (b.base_offset > l->end && log_extend(s, l, err) < 0)
+        return -1;
     if (batch_last_offset(&b) < l->end)
         return 0; /* the files have it */
     /* A log may start within its first batch. */
@@ -288,11 +305,6 @@ log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
             " overlaps the log's end %" PRId64, epoch, b.base_offset, l->end);
         return 0;
     }
-    /* A frame is missing. Segments may have had what was in it. */
-    if (b.base_offset > l->end && log_extend(s, l, err) < 0)
-        return -1;
-    if (batch_last_offset(&b) < l->end)
-        return 0;
     if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
         return -1;
     return log_write(s, l, &b, epoch, err);
@@ -337,9 +349,11 @@ log_finish(struct salvage *s, struct salvage_log *l, struct err *err)
     struct span value;
     int rc;
 
-    if (l->opened && l->due < l->start)
+    if (l->opened && l->due < l->start) {
+        s->lost += (uint64_t)(l->start - l->due);
         log_lost(s, l, "offsets %" PRId64 " to %" PRId64 " are lost, unless "
             "they had been deleted", l->due, l->start - 1);
+    }
     if (l->plog == NULL)
         return 0;
     if (plog_sync(l->plog, err) < 0)

@@ -55,6 +55,7 @@ struct salvage {
     struct omap records;         /* as they will be */
     struct omap log_states;      /* LMDB's: LOG_KEY -> logrec */
     struct omap dropped;         /* topic ids */
+    struct omap stores;          /* numbers u32 BE of those with a record */
 
     /* salvage_frames.c */
     struct survey survey;
@@ -70,6 +71,7 @@ struct salvage {
     struct omap logs;            /* LOG_KEY -> struct salvage_log */
     unsigned dirty;              /* new logs that hold a descriptor */
     int64_t producer_max;        /* highest producer id seen */
+    uint64_t n_homeless;         /* entries of stores without a record */
     uint64_t n_entries, n_batches, n_frames, n_linked, n_copied, lost;
 };
 
@@ -141,7 +143,8 @@ int logs_reach(struct salvage *, struct err *);
 
 /* ---- salvage.c ---- */
 
+/* value NULL: delete. What belongs to no store is left out. */
 int salvage_put(struct salvage *, enum meta_space, struct span key,
-    const struct span *value, struct err *);     /* NULL: delete */
+    const struct span *value, struct err *);
 
 #endif

@@ -265,6 +265,8 @@ report_json(const struct load *l)
     json_init(&j, &out);
     json_object_begin(&j);
     json_kv_int(&j, "lines", l->totals.lines);
+    if (l->retail.sales.file == NULL)
+        json_kv_int(&j, "until_ms", l->retail.sales.until_ms);
     json_kv_int(&j, "events", l->totals.events);
     json_kv_int(&j, "orders", k[EVENT_ORDER]);
     json_kv_int(&j, "movements", k[EVENT_MOVEMENT]);

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libretail.a
     %D%/load.c \
     %D%/own.c \
     %D%/play.c %D%/play.h \
+    %D%/race.c \
     %D%/replay.c %D%/replay.h \
     %D%/retail.c %D%/retail.h \
     %D%/sales.c %D%/sales.h \

@@ -220,6 +220,7 @@ sales_close(struct sales *s)
 int
 sales_next(struct sales *s, struct sale *out, struct err *err)
 {
+    struct err cut;
     int n;
 
     if (s->count >= s->conf.lines)
@@ -234,8 +235,13 @@ sales_next(struct sales *s, struct sale *out, struct err *err)
     if (n == 1 && read_sale(s, out, err) != 0)
         n = err_prefix(err, "line %llu",
             (unsigned long long)s->csv->lines.number);
-    if (n == 0)
-        n = shut(s, err);        /* a file that was cut says so at its end */
+    if (n < 0)
+        err_prefix(err, "%s", s->conf.file);
+    /* A line may be bad because the file was cut: that is then the reason. */
+    if (n <= 0 && shut(s, &cut) != 0) {
+        *err = cut;
+        n = -1;
+    }
     s->count += n == 1;
-    return n < 0 ? err_prefix(err, "%s", s->conf.file) : n;
+    return n;
 }

@@ -285,6 +285,16 @@ client_close(struct client *c)
     free(c);
 }
 
+void
+client_reset(struct client *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once,
+        sizeof at_once), 0);
+    client_close(c);
+}
+
 bool
 client_ended(const struct client *c)
 {

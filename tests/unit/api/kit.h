@@ -86,7 +86,8 @@ struct span kit_text(struct kit *, const char *fmt, ...)
 /* ---- clients ---- */
 
 struct client *kit_connect(struct kit *);
-void client_close(struct client *);
+void client_close(struct client *);      /* what it asked is still answered */
+void client_reset(struct client *);      /* the broker closes at once */
 void client_send(struct client *, int key, int version, const void *request);
 void client_send_bytes(struct client *, struct span);
 /* The next answer, if it has arrived; takes no turn. */

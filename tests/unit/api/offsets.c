@@ -388,6 +388,37 @@ delete_topic(struct kit *k, const char *name)
     assert_error(p->responses.v[0].error_code, KERR_NONE);
 }
 
+static int
+count_record(void *arg, struct span key, struct span value, struct err *err)
+{
+    (void)key;
+    (void)value;
+    (void)err;
+    ++*(int *)arg;
+    return 0;
+}
+
+/* Records of offsets on the disk. */
+static int
+records(struct kit *k)
+{
+    struct seq_options o = {.dir = k->dir, .world = &k->world,
+        .durability = DURABILITY_POWER, .disk_floor = 1, .ballast = 4096,
+        .journal_first = k->journal_first, .map_bytes = 1 * GIB};
+    struct seq *seq;
+    struct err err = {0};
+    int n = 0;
+
+    kit_stop(k);
+    if (seq_open(&seq, &o, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(seq_records(seq, META_OFFSET, count_record, &n, &err),
+        0);
+    seq_close(seq);
+    kit_start(k);
+    return n;
+}
+
 /* Offsets go with their topic; one made anew under the name begins without,
  * and the old records leave the disk. */
 static void
@@ -400,8 +431,11 @@ test_topic_deleted(void **state)
     assert_error(commit(k, 8, "g", "orders", 0, 10), KERR_NONE);
     assert_error(commit(k, 8, "g", "orders", 1, 11), KERR_NONE);
     assert_error(commit(k, 8, "g", "other", 0, 5), KERR_NONE);
+    assert_int_equal(records(k), 3);
     delete_topic(k, "orders");
     assert_int_equal(offset_of(k, "g", "orders", 0), -1);
+    assert_null(group_offset(groups_get(api_groups(k->api), S("g")),
+        S("orders"), NULL, 0));
     kit_topic(k, "orders", 2);
     assert_int_equal(offset_of(k, "g", "orders", 0), -1);
     assert_error(commit(k, 8, "g", "orders", 1, 21), KERR_NONE);
@@ -414,11 +448,12 @@ test_topic_deleted(void **state)
         assert_int_equal(offset_of(k, "g", "orders", 1), 21);
         assert_int_equal(offset_of(k, "g", "other", 0), 5);
     }
+    assert_int_equal(records(k), 2);
     delete_topic(k, "orders");
     delete_topic(k, "other");
     kit_restart(k);
-    kit_turn(k, true);
     assert_int_equal(groups_count(api_groups(k->api)), 0);
+    assert_int_equal(records(k), 0);
 }
 
 static void

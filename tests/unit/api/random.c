@@ -378,7 +378,10 @@ step(struct random_test *t)
         *c = kit_connect(t->k);
     hear(t, *c);
     if (client_ended(*c) || R(t, 40) == 0) {
-        client_close(*c);
+        if (R(t, 2))
+            client_reset(*c);
+        else
+            client_close(*c);
         *c = NULL;
     } else if (!client_asked(*c, &key)) {
         send_something(t, *c);

@@ -111,8 +111,8 @@ test_it_counts(void **state)
     assert_true(value_of("penstock_seq_epochs_total") > epochs);
     assert_true(value_of("penstock_api_requests_total{api=\"Produce\"}")
         == produced + 1);
-    assert_true(value_of("penstock_topic_records{topic=\"warehouse-inventory\"}")
-        == 1);
+    assert_true(value_of("penstock_topic_records"
+        "{topic=\"warehouse-inventory\"}") == 1);
     assert_true(value_of("penstock_task_in_total{app=\"inventory\","
         "task=\"reserve_0\",partition=\"0\"}") == 1);
     assert_true(value_of("penstock_task_running{app=\"inventory\","

@@ -13,4 +13,16 @@ check_PROGRAMS += %D%/salvage
 TESTS += %D%/salvage
 %C%_salvage_SOURCES = %D%/salvage.c %D%/kit.c %D%/kit.h
 %C%_salvage_LDADD = $(OFFLINE_TEST_LIBS)
+check_PROGRAMS += %D%/snapshot
+TESTS += %D%/snapshot
+%C%_snapshot_SOURCES = %D%/snapshot.c %D%/kit.c %D%/kit.h
+%C%_snapshot_LDADD = $(OFFLINE_TEST_LIBS)
+check_PROGRAMS += %D%/lmdbfile
+TESTS += %D%/lmdbfile
+%C%_lmdbfile_SOURCES = %D%/lmdbfile.c %D%/kit.c %D%/kit.h
+%C%_lmdbfile_LDADD = $(OFFLINE_TEST_LIBS)
+check_PROGRAMS += %D%/dump
+TESTS += %D%/dump
+%C%_dump_SOURCES = %D%/dump.c %D%/kit.c %D%/kit.h
+%C%_dump_LDADD = $(OFFLINE_TEST_LIBS)
 endif

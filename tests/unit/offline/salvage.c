@@ -467,7 +467,7 @@ test_random_damage_to_lmdb(void **state)
     rest = hash_of_copy(k, k->dir, false, true);
     kit_copy(k->dir, p.copy);
     assert_true(kit_file(p.copy, "meta", "data.mdb", 0, path));
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 16; i++) {
         long pages = kit_size(path) / 4096;
 
         for (int n = (int)dice_roll(&d, 3) + 1; n > 0; n--) {
@@ -486,8 +486,8 @@ test_random_damage_to_lmdb(void **state)
         same += kit_hash(k, p.to, false, true) == rest;
         kit_copy(k->dir, p.copy);
     }
-    print_message("# of 40: %d with losses, %d equal in all\n", lost, same);
-    assert_true(same >= 10);
+    print_message("# of 16: %d with losses, %d equal in all\n", lost, same);
+    assert_true(same >= 4);
 }
 
 /* Everything at once; the result must still be sound. */
@@ -502,7 +502,7 @@ test_random_damage_everywhere(void **state)
         {"", "snapshot-0"}, {"", "penstock.id"}};
 
     kit_make(k, true);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 20; i++) {
         struct kit_report r;
 
         kit_copy(k->dir, p.copy);

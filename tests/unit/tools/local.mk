@@ -25,3 +25,7 @@ TOOLS_TEST_LIBS = tools/libtools.a $(CLIENT_LIBS) streams/serde/libserde.a \
 %C%_sheet_SOURCES = %D%/sheet.c
 %C%_sheet_LDADD = $(TOOLS_TEST_LIBS)
 endif
+
+# what the commands say, against an appliance
+dist_check_SCRIPTS += %D%/commands.t
+TESTS += %D%/commands.t
