@@ -19,20 +19,10 @@
  *     COORDINATOR_NOT_AVAILABLE, as Kafka does when its offsets topic takes
  *     no writes, and timers stand still. Heartbeats, and syncs of a stable
  *     group, go on: members keep what they have.
- *
- * Records (store.proto). Group: the state is not a field, it follows from
- * the others: no members, Empty; has_protocol, Stable; a protocol that all
- * offer, without it, CompletingRebalance; else PreparingRebalance. Offset: its key ends
- * with topic, NUL and partition, and a topic's name has no NUL, so the key is
- * read from its end whatever the group's id holds. The texts of a record end
- * at a NUL: what may hold one and must come back whole is refused.
- *
- * An offset whose topic is gone (its deletion stands for that of the offset)
- * is not read at start but remembered by its key, and deleted soon after.
  */
 #include "config.h"
 
-#include "api/api_priv.h"
+#include "api/group_records.h"
 #include "base/check.h"
 #include "base/diag.h"
 #include "base/endian.h"
@@ -42,150 +32,12 @@
 
 enum {
     RECORD_ARENA = 64 * 1024 * 1024,
-    MEMBER_COST = 96,            /* bytes of a record, beside texts and bytes */
-    PROTOCOL_COST = 24,
-    RECORD_COST = 256,
     TICK_SYSTEM_MAX = 16 * 1024,
     TICK_RETRY_MS = 10,
     SWEEP_GROUPS = 16,           /* a second */
-    SWEEP_MS = 10 * 60 * 1000,   /* between sweeps, as Kafka's default */
-    ORPHANS_MAX = 16 * 1024 * 1024,
     /* Read, delete, describe: all that there is without access control. */
     ALL_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8,
 };
-
-/* ---- records ---- */
-
-static char *
-record_text(struct arena *a, struct span s)
-{
-    const void *p = s.ptr == NULL ? "" : (const void *)s.ptr;
-    char *text = arena_strndup(a, p, s.len);
-
-    assert(text != NULL);
-    return text;
-}
-
-static ProtobufCBinaryData
-record_bytes(struct span s)
-{
-    union {
-        const uint8_t *from;
-        uint8_t *to;
-    } u = {.from = s.ptr};
-
-    return (ProtobufCBinaryData){s.len, u.to};
-}
-
-static void *
-record_list(struct arena *a, size_t count, size_t size)
-{
-    void *list = arena_calloc(a, count + 1, size);
-
-    assert(list != NULL);
-    return list;
-}
-
-static struct span
-group_key(struct arena *a, struct span id)
-{
-    uint8_t *key = record_list(a, 1 + id.len, 1);
-
-    key[0] = META_GROUP;
-    memcpy(key + 1, id.ptr, id.len);
-    return span_of(key, 1 + id.len);
-}
-
-static struct span
-offset_key(struct arena *a, struct span id, struct span topic,
-    int32_t partition)
-{
-    size_t len = 1 + id.len + 1 + topic.len + 1 + 4;
-    uint8_t *key = record_list(a, len, 1), *at = key + 1;
-
-    key[0] = META_OFFSET;
-    memcpy(at, id.ptr, id.len);
-    at += id.len + 1;
-    memcpy(at, topic.ptr, topic.len);
-    at += topic.len + 1;
-    put_be32(at, (uint32_t)partition);
-    return span_of(key, len);
-}
-
-static void
-member_record(struct arena *a, const struct group_image_member *im,
-    Store__GroupMember *m)
-{
-    Store__GroupProtocol *protocols = record_list(a, im->protocol_count,
-        sizeof *protocols);
-
-    store__group_member__init(m);
-    m->member_id = record_text(a, im->member_id);
-    m->instance_id = record_text(a, im->instance_id);
-    m->has_instance = im->instance_id.ptr != NULL;
-    m->client_id = record_text(a, im->client_id);
-    m->client_host = record_text(a, im->client_host);
-    m->session_timeout_ms = im->session_timeout_ms;
-    m->rebalance_timeout_ms = im->rebalance_timeout_ms;
-    m->assignment = record_bytes(im->assignment);
-    m->protocols = record_list(a, im->protocol_count, sizeof *m->protocols);
-    for (; m->n_protocols < im->protocol_count; m->n_protocols++) {
-        const struct group_protocol *p = &im->protocols[m->n_protocols];
-
-        store__group_protocol__init(&protocols[m->n_protocols]);
-        protocols[m->n_protocols].name = record_text(a, p->name);
-        protocols[m->n_protocols].metadata = record_bytes(p->metadata);
-        m->protocols[m->n_protocols] = &protocols[m->n_protocols];
-    }
-}
-
-static struct span
-group_record(struct arena *a, const struct group *g)
-{
-    Store__Group m = STORE__GROUP__INIT;
-    Store__GroupMember *members;
-    struct group_image im;
-    uint8_t *out;
-    size_t size;
-    int rc = group_image(g, a, &im);
-
-    assert(rc == 0);
-    members = record_list(a, im.member_count, sizeof *members);
-    m.members = record_list(a, im.member_count, sizeof *m.members);
-    for (; m.n_members < im.member_count; m.n_members++) {
-        member_record(a, &im.members[m.n_members], &members[m.n_members]);
-        m.members[m.n_members] = &members[m.n_members];
-    }
-    m.protocol_type = record_text(a, im.protocol_type);
-    m.protocol = record_text(a, im.state == GROUP_PREPARING
-        ? SPAN_NULL : im.protocol_name);
-    m.has_protocol = im.state == GROUP_STABLE;
-    m.generation = im.generation;
-    m.leader = record_text(a, im.leader_id);
-    m.changed_ms = im.state_since_ms;
-    size = store__group__get_packed_size(&m);
-    out = record_list(a, size, 1);
-    store__group__pack(&m, out);
-    return span_of(out, size);
-}
-
-static struct span
-offset_record(struct arena *a, const struct group_fx *e)
-{
-    Store__Offset m = STORE__OFFSET__INIT;
-    uint8_t *out;
-    size_t size;
-
-    m.offset = e->change.offset.offset;
-    m.leader_epoch = e->change.offset.leader_epoch;
-    m.metadata = record_text(a, e->change.offset.metadata);
-    m.commit_ms = e->change.offset.commit_ms;
-    m.topic_id = record_bytes(span_of(e->change.topic_id.bytes, 16));
-    size = store__offset__get_packed_size(&m);
-    out = record_list(a, size, 1);
-    store__offset__pack(&m, out);
-    return span_of(out, size);
-}
 
 /* ---- what a step gave ---- */
 
@@ -222,7 +74,7 @@ delete_puts(struct arena *a, const struct group *g, struct record_put *out)
 
     out[n++].key = group_key(a, group_id(g));
     while ((o = group_offsets_next(g, &it)) != NULL)
-        out[n++].key = offset_key(a, group_id(g), it.topic_name,
+        out[n++].key = group_offset_key(a, group_id(g), it.topic_name,
             o->partition);
     return n;
 }
@@ -240,12 +92,12 @@ change_puts(struct arena *a, const struct group *g, const struct group_fx *e,
     case GROUP_FX_DELETE:
         return delete_puts(a, g, out);
     case GROUP_FX_PUT_OFFSET:
-        out->key = offset_key(a, group_id(g), e->change.topic,
+        out->key = group_offset_key(a, group_id(g), e->change.topic,
             e->change.offset.partition);
-        out->value = offset_record(a, e);
+        out->value = group_offset_record(a, e);
         return 1;
     case GROUP_FX_DELETE_OFFSET:
-        out->key = offset_key(a, group_id(g), e->change.topic,
+        out->key = group_offset_key(a, group_id(g), e->change.topic,
             e->change.offset.partition);
         return 1;
     case GROUP_FX_JOINED:
@@ -271,7 +123,7 @@ link_changes(struct api *a)
     if (n == 0)
         return;
     arena_init(&arena, RECORD_ARENA);
-    puts = record_list(&arena, n, sizeof *puts);
+    puts = group_list(&arena, n, sizeof *puts);
     for (size_t i = 0; i < fx->count; i++)
         at += change_puts(&arena, fx->group, &fx->list[i], &puts[at]);
     assert(at == n);
@@ -461,24 +313,6 @@ group_request(struct request *r, const struct group_event *ev, size_t bytes)
 
 /* ---- the room that a step may need ---- */
 
-static size_t
-image_cost(const struct group_image *im)
-{
-    size_t cost = RECORD_COST + im->group_id.len + im->protocol_type.len
-        + im->protocol_name.len + im->leader_id.len;
-
-    for (size_t i = 0; i < im->member_count; i++) {
-        const struct group_image_member *m = &im->members[i];
-
-        cost += MEMBER_COST + m->member_id.len + m->instance_id.len
-            + m->client_id.len + m->client_host.len + m->assignment.len;
-        for (size_t k = 0; k < m->protocol_count; k++)
-            cost += PROTOCOL_COST + m->protocols[k].name.len
-                + m->protocols[k].metadata.len;
-    }
-    return cost;
-}
-
 /* No record of the group takes more after this request, whose own bytes may
  * all come in. */
 static size_t
@@ -488,13 +322,13 @@ group_cost(struct request *r, struct span id)
     const struct group *g = groups_get(&a->groups, id);
     struct arena_mark mark = arena_mark(&r->arena);
     size_t most = 2 * (size_t)a->opts.groups.group_bytes_max + 64 * KIB;
-    size_t cost = RECORD_COST + 4 * GROUP_NAME_MAX + 2 * r->frame_len;
+    size_t cost = GROUP_RECORD_COST + 4 * GROUP_NAME_MAX + 2 * r->frame_len;
     struct group_image im;
 
     if (g != NULL && group_image(g, &r->arena, &im) < 0)
         cost = most;
     else if (g != NULL)
-        cost += image_cost(&im);
+        cost += group_image_cost(&im);
     arena_rewind(&r->arena, mark);
     if (cost > most)
         cost = most;
@@ -790,7 +624,7 @@ delete_cost(const struct api *a, struct span id)
 {
     const struct group *g = groups_get(&a->groups, id);
     struct group_offsets_iter it = {0};
-    size_t cost = RECORD_COST + id.len;
+    size_t cost = GROUP_RECORD_COST + id.len;
 
     while (g != NULL && group_offsets_next(g, &it) != NULL)
         cost += GROUP_OFFSET_COST + id.len + it.topic_name.len;
@@ -910,10 +744,10 @@ expire_cost(const struct api *a, const struct group *g, int64_t now)
             due++;
     }
     if (offsets == 0 && since != INT64_MAX)
-        return RECORD_COST + group_id(g).len;    /* the group itself */
+        return GROUP_RECORD_COST + group_id(g).len;    /* the group itself */
     if (due > GROUP_COMMIT_MAX)
         due = GROUP_COMMIT_MAX;
-    return due == 0 ? 0 : RECORD_COST + due * (each + TOPIC_NAME_MAX);
+    return due == 0 ? 0 : GROUP_RECORD_COST + due * (each + TOPIC_NAME_MAX);
 }
 
 static bool
@@ -946,187 +780,12 @@ groups_sweep(struct api *a, int64_t now)
 
         if (g == NULL) {
             a->group_care.sweep = 0;
-            a->group_care.sweep_ms = now + SWEEP_MS;
+            a->group_care.sweep_ms = now + GROUP_SWEEP_MS;
             return;
         }
         if (!group_sweep(a, g, now))
             return;
     }
-}
-
-/* ---- start ---- */
-
-struct offset_name {
-    struct span group, topic;
-    int32_t partition;
-};
-
-static bool
-offset_key_parse(struct span key, struct offset_name *out)
-{
-    const uint8_t *nul;
-    size_t len;
-
-    if (key.len < 7 || key.ptr[key.len - 5] != '\0')
-        return false;
-    out->partition = (int32_t)get_be32(key.ptr + key.len - 4);
-    len = key.len - 5;
-    nul = memrchr(key.ptr, '\0', len);
-    if (nul == NULL)
-        return false;
-    out->group = span_of(key.ptr, (size_t)(nul - key.ptr));
-    out->topic = span_of(nul + 1, len - out->group.len - 1);
-    return true;
-}
-
-/* The topic was deleted, perhaps made anew since. */
-static bool
-offset_orphaned(const struct api *a, const struct offset_name *name,
-    const struct uuid *id)
-{
-    const struct topic *t = topics_by_id(&a->topics, id);
-
-    return t == NULL || !span_eq(span_str(t->name), name->topic)
-        || topic_partition(t, name->partition) == NULL;
-}
-
-static void
-orphan_keep(struct api *a, struct span key)
-{
-    struct buf *b = &a->group_care.orphans;
-
-    buf_put_be32(b, (uint32_t)key.len);
-    buf_put_span(b, key);
-}
-
-static int
-load_offset(void *arg, struct span key, struct span value, struct err *err)
-{
-    struct api *a = arg;
-    Store__Offset *m = store__offset__unpack(NULL, value.len, value.ptr);
-    struct offset_name name;
-    struct group_offset o;
-    struct uuid id;
-    int rc = 0;
-
-    if (m == NULL || m->topic_id.len != 16
-        || !offset_key_parse(key, &name)) {
-        store__offset__free_unpacked(m, NULL);
-        return err_set(err, ERR_DAMAGE, "the record of an offset is no "
-            "message");
-    }
-    memcpy(id.bytes, m->topic_id.data, 16);
-    o = (struct group_offset){.partition = name.partition,
-        .leader_epoch = m->leader_epoch,
-        .offset = m->offset,
-        .commit_ms = m->commit_ms,
-        .expire_ms = -1,
-        .metadata = span_str(m->metadata)};
-    if (offset_orphaned(a, &name, &id))
-        orphan_keep(a, key);
-    else
-        rc = groups_restore_offset(&a->groups, name.group, name.topic, &id,
-            &o, api_clock(a), err);
-    store__offset__free_unpacked(m, NULL);
-    return rc;
-}
-
-static bool
-offers(const Store__GroupMember *m, const char *protocol)
-{
-    for (size_t i = 0; i < m->n_protocols; i++)
-        if (strcmp(m->protocols[i]->name, protocol) == 0)
-            return true;
-    return false;
-}
-
-/* See the essay: has_protocol is for Stable. */
-static enum group_state
-record_state(const Store__Group *m)
-{
-    if (m->n_members == 0)
-        return GROUP_EMPTY;
-    if (m->has_protocol)
-        return GROUP_STABLE;
-    for (size_t i = 0; i < m->n_members; i++)
-        if (!offers(m->members[i], m->protocol))
-            return GROUP_PREPARING;
-    return GROUP_COMPLETING;
-}
-
-static struct span
-text_or_null(const char *text)
-{
-    return text[0] == '\0' ? SPAN_NULL : span_str(text);
-}
-
-static void
-load_member(struct arena *a, const Store__GroupMember *m,
-    struct group_image_member *out)
-{
-    struct group_protocol *list = record_list(a, m->n_protocols,
-        sizeof *list);
-
-    for (size_t i = 0; i < m->n_protocols; i++)
-        list[i] = (struct group_protocol){span_str(m->protocols[i]->name),
-            span_of(m->protocols[i]->metadata.data,
-                m->protocols[i]->metadata.len)};
-    *out = (struct group_image_member){.member_id = span_str(m->member_id),
-        .instance_id = m->has_instance ? span_str(m->instance_id)
-                                       : SPAN_NULL,
-        .client_id = span_str(m->client_id),
-        .client_host = span_str(m->client_host),
-        .session_timeout_ms = m->session_timeout_ms,
-        .rebalance_timeout_ms = m->rebalance_timeout_ms,
-        .protocols = list,
-        .protocol_count = m->n_protocols,
-        .assignment = span_of(m->assignment.data, m->assignment.len)};
-}
-
-static int
-load_group(void *arg, struct span key, struct span value, struct err *err)
-{
-    struct api *a = arg;
-    Store__Group *m = store__group__unpack(NULL, value.len, value.ptr);
-    struct group_image_member *members;
-    struct group_image im;
-    struct arena arena;
-    int rc;
-
-    if (m == NULL)
-        return err_set(err, ERR_DAMAGE, "the record of a group is no "
-            "message");
-    arena_init(&arena, RECORD_ARENA);
-    members = record_list(&arena, m->n_members, sizeof *members);
-    for (size_t i = 0; i < m->n_members; i++)
-        load_member(&arena, m->members[i], &members[i]);
-    im = (struct group_image){.group_id = key,
-        .state = record_state(m),
-        .generation = m->generation,
-        .state_since_ms = m->changed_ms,
-        .protocol_type = text_or_null(m->protocol_type),
-        .protocol_name = record_state(m) == GROUP_PREPARING
-                || m->n_members == 0 ? SPAN_NULL : span_str(m->protocol),
-        .leader_id = text_or_null(m->leader),
-        .members = members,
-        .member_count = m->n_members};
-    if (image_cost(&im) > a->group_care.record_most)
-        a->group_care.record_most = image_cost(&im);
-    rc = groups_restore(&a->groups, &im, api_clock(a), err);
-    arena_release(&arena);
-    store__group__free_unpacked(m, NULL);
-    return rc;
-}
-
-int
-api_load_groups(struct api *a, struct err *err)
-{
-    buf_init(&a->group_care.orphans, ORPHANS_MAX);
-    a->group_care.record_most = RECORD_COST + 4 * GROUP_NAME_MAX;
-    a->group_care.sweep_ms = api_clock(a) + SWEEP_MS;
-    if (seq_records(a->seq, META_GROUP, load_group, a, err) != 0)
-        return -1;
-    return seq_records(a->seq, META_OFFSET, load_offset, a, err);
 }
 
 /* Deletes an orphan's record, unless its topic was made again and an offset
@@ -1136,12 +795,12 @@ orphan_drop(struct api *a, struct span key)
 {
     uint8_t kind = META_OFFSET;
     struct record_put put = {0};
-    struct offset_name name;
+    struct group_offset_name name;
     const struct group *g;
     struct room room;
     struct arena arena;
 
-    if (!offset_key_parse(key, &name))
+    if (!group_offset_key_parse(key, &name))
         return true;
     g = groups_get(&a->groups, name.group);
     if (g != NULL && group_offset(g, name.topic, NULL, name.partition) != NULL)
@@ -1149,7 +808,7 @@ orphan_drop(struct api *a, struct span key)
     if (!room_take(a, GROUP_OFFSET_COST + key.len, false, &room))
         return false;
     arena_init(&arena, RECORD_ARENA);
-    put.key = offset_key(&arena, name.group, name.topic, name.partition);
+    put.key = group_offset_key(&arena, name.group, name.topic, name.partition);
     assert(put.key.len == key.len + 1 && put.key.ptr[0] == kind);
     api_put_records(a, &put, 1);
     arena_release(&arena);

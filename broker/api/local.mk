@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libapi.a
     %D%/configs.c \
     %D%/dispatch.c \
     %D%/fetch.c \
+    %D%/group_records.c %D%/group_records.h \
     %D%/groups.c \
     %D%/lists.c \
     %D%/metadata.c \
