@@ -14,8 +14,11 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -37,6 +40,7 @@ enum {
     TIMEOUT_S = 60,
     ARENA_MAX = 32 * MIB,
     OUT_MAX = 32 * MIB,
+    WRITE_MAX = 256 * KIB,
 };
 
 _Static_assert(HTTP_WAIT_MS_MAX < TIMEOUT_S * 1000, "a wait ends first");
@@ -451,15 +455,30 @@ on_second(evutil_socket_t fd, short what, void *arg)
         evconnlistener_enable(h->listener);
 }
 
+/* As evhttp would make it, but an answer leaves in few writes. */
+static struct bufferevent *
+make_connection(struct event_base *base, void *arg)
+{
+    struct bufferevent *b = bufferevent_socket_new(base, -1, 0);
+
+    (void)arg;
+    if (b != NULL)
+        bufferevent_set_max_single_write(b, WRITE_MAX);
+    return b;
+}
+
 static int
 open_listener(struct http *h, const char *where, bool allow_public,
     struct err *err)
 {
     static const struct timeval second = {1, 0};
-    int fd;
+    int fd, one = 1;
 
     if (net_socket(where, allow_public, &fd, &h->port, &h->loopback, err) < 0)
         return -1;
+    /* Inherited by what it accepts. The end of an answer would else wait for
+     * the peer's delayed acknowledgment of what came before. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     h->listener = evconnlistener_new(h->env.base, NULL, NULL,
         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (h->listener == NULL) {
@@ -497,6 +516,7 @@ http_open(struct http **out, const struct http_env *env, const char *where,
         | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE
         | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
     evhttp_set_default_content_type(h->evhttp, NULL);
+    evhttp_set_bevcb(h->evhttp, make_connection, NULL);
     evhttp_set_gencb(h->evhttp, on_request, h);
     if (state_reader_init(&h->reader, seq_state(env->seq), err) < 0) {
         http_close(h);

@@ -363,7 +363,8 @@ join_readable(const struct join_group_request *body)
     for (size_t i = 0; i < wire_count(body->protocols.n); i++)
         if (span_has_nul(body->protocols.v[i].name))
             return false;
-    return !span_has_nul(body->group_instance_id) && !span_has_nul(body->protocol_type);
+    return !span_has_nul(body->group_instance_id)
+        && !span_has_nul(body->protocol_type);
 }
 
 /* As Kafka shows it: "/127.0.0.1". */

@@ -286,7 +286,7 @@ fetch_group(struct request *r, const struct offset_fetch_request_group *in,
     return true;
 }
 
-/* ---- OffsetFetch: before version 8 there is one group, in other fields ---- */
+/* ---- OffsetFetch: before version 8, one group in fields of its own ---- */
 
 static bool
 single_request(struct request *r, struct offset_fetch_request_group *one)

@@ -21,8 +21,9 @@
  *     highest number seen anywhere, valid or torn.
  *
  * The end and damage are told apart so: reading stops at the first place
- * that holds no valid next frame. Then all blocks behind it in that file, and
- * the first block of each other file, are looked at. A header there that
+ * that holds no valid next frame. Then all blocks behind it in that file are
+ * looked at, and those of each other file up to the first that proves itself:
+ * if that is an older one, the file was not begun anew. A header there that
  * proves itself, with a later epoch, of an incarnation that we know, can
  * only have been written after the missing frame was committed: that frame
  * is damaged, and we refuse (exit 7) rather than lose it silently. Known are
@@ -453,7 +454,7 @@ incarnation_learn(struct journal *j, uint64_t incarnation)
  * frame that is missing before it was committed. */
 static int
 walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
-    struct err *err)
+    bool *proven, struct err *err)
 {
     struct journal_file *f = k->j->files[file];
     struct world *w = k->j->world;
@@ -461,7 +462,7 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
     enum frame_status status;
     uint64_t size;
 
-    *newer = false;
+    *newer = *proven = false;
     walk_room(k, JOURNAL_BLOCK);
     if (w->ops->pread(w, f->fd, k->buf, JOURNAL_BLOCK, (off_t)pos) < 0)
         return err_set(err, errno, "read journal file %08x", f->number);
@@ -478,6 +479,7 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
             return err_set(err, errno, "read journal file %08x", f->number);
         status = frame_open(span_of(k->buf, size), &h);
     }
+    *proven = status == FRAME_OK;
     if (status == FRAME_OK && h.epoch > k->j->highest
         && incarnation_known(k->j, h.incarnation))
         k->j->highest = h.epoch;
@@ -489,17 +491,18 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
     return 0;
 }
 
-/* Looks at the blocks of one file from `pos` to `end`. *newer: at *at. */
+/* Looks at the blocks of one file from `pos` on, all or up to the first that
+ * proves itself. *newer: at *at. */
 static int
-walk_look_file(struct walk *k, size_t file, uint64_t pos, uint64_t end,
+walk_look_file(struct walk *k, size_t file, uint64_t pos, bool all,
     bool *newer, uint64_t *at, struct err *err)
 {
-    bool one;
+    uint64_t end = k->j->files[file]->size;
+    bool one, proven = false;
 
-    if (end > k->j->files[file]->size)
-        end = k->j->files[file]->size;
-    for (; pos + JOURNAL_BLOCK <= end; pos += JOURNAL_BLOCK) {
-        if (walk_look(k, file, pos, &one, err) < 0)
+    for (; pos + JOURNAL_BLOCK <= end && (all || !proven);
+         pos += JOURNAL_BLOCK) {
+        if (walk_look(k, file, pos, &one, &proven, err) < 0)
             return -1;
         if (one && !*newer) {
             *newer = true;
@@ -519,13 +522,12 @@ walk_check_end(struct walk *k, bool torn_ok, struct err *err)
     size_t file, found = k->file;
     uint64_t pos = 0;
 
-    if (walk_look_file(k, k->file, k->pos, UINT64_MAX, &newer, &pos, err) < 0)
+    if (walk_look_file(k, k->file, k->pos, true, &newer, &pos, err) < 0)
         return -1;
     for (file = 0; file < j->count && (torn_ok || !newer); file++) {
         if (file == k->file)
             continue;
-        if (walk_look_file(k, file, 0, torn_ok ? UINT64_MAX : JOURNAL_BLOCK,
-                &newer, &pos, err) < 0)
+        if (walk_look_file(k, file, 0, torn_ok, &newer, &pos, err) < 0)
             return -1;
         found = file;
     }

@@ -37,6 +37,12 @@ TESTS += %D%/faults
 %C%_faults_LDFLAGS = $(AM_LDFLAGS) $(CRASH_WRAP)
 %C%_faults_LDADD = %D%/libcrash.a $(CRASH_LIBS)
 
+check_PROGRAMS += %D%/damage
+TESTS += %D%/damage
+%C%_damage_SOURCES = %D%/damage.c
+%C%_damage_LDFLAGS = $(AM_LDFLAGS) $(CRASH_WRAP)
+%C%_damage_LDADD = %D%/libcrash.a $(CRASH_LIBS)
+
 EXTRA_DIST += %D%/README.md
 
 if HAVE_RDKAFKA

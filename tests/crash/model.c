@@ -127,6 +127,13 @@ model_version(struct model *m, uint32_t parent)
     return v;
 }
 
+uint32_t
+model_parent(const struct model *m, uint32_t version)
+{
+    assert(version <= m->versions);
+    return m->parent[version];
+}
+
 void
 model_change(struct model *m, uint32_t version, const struct fact *fact)
 {

@@ -55,6 +55,7 @@ struct model *model_new(void);
 void model_free(struct model *);
 /* Version 1 is the empty one. Others have a parent. */
 uint32_t model_version(struct model *, uint32_t parent);
+uint32_t model_parent(const struct model *, uint32_t version);
 void model_change(struct model *, uint32_t version, const struct fact *);
 /* Facts of a version, sorted; owned by the model, valid until the next
  * change. */

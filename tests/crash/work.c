@@ -75,7 +75,7 @@ work_die(struct work *w)
     w->seq = NULL;
 }
 
-static int
+int
 work_open_seq(struct work *w, struct facts *facts, struct err *err)
 {
     struct seq_options o = {.dir = host_root(),

@@ -74,6 +74,8 @@ void work_options_random(struct work_options *, struct rng *);
  * something else was found. */
 int work_open(struct work *, uint32_t must, uint32_t maybe,
     uint32_t *version, struct err *);
+/* Opens it and tells what is there, whatever that is. */
+int work_open_seq(struct work *, struct facts *, struct err *);
 /* Does so many steps; deaths are part of them. -1: an opening found what it
  * must not, or the process stopped by itself (err, w->fatal). */
 int work_run(struct work *, unsigned steps, struct err *);

@@ -7,6 +7,7 @@
 #ifndef OFFLINE_DUMP_H
 #define OFFLINE_DUMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 

@@ -15,4 +15,4 @@ noinst_LIBRARIES += %D%/libretail.a
     %D%/sales.c %D%/sales.h \
     %D%/verify.c
 RETAIL_LIBS = %D%/libretail.a
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md tools/demo tools/packages tools/packages.sh

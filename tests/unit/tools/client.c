@@ -427,7 +427,7 @@ damage_is_found_after_what_is_good(void **state)
 {
     add_batch(0, -1, "a", 1);
     add_batch(0, -1, "b", 1);
-    world.bytes.ptr[world.bytes.len - 3] ^= 1;
+    world.bytes.ptr[world.bytes.len - 2] ^= 1;    /* the value */
     topic();
     assert_non_null(strstr(read_from(100, 102), "100a,log/0 near offset 101:"));
     assert_int_equal(err.code, ERR_DAMAGE);

@@ -74,11 +74,13 @@ json_is_json(void **state)
 {
     shows(OUTPUT_JSON, true, fill,
         "[{\"topic\":\"orders\",\"records_in\":12,"
-        "\"state\":\"a \\\"b\\\"\\tc\"},\n {\"topic\":\"x\",\"records_in\":null,\"state\":{\"k\":1}}]\n");
+        "\"state\":\"a \\\"b\\\"\\tc\"},\n"
+        " {\"topic\":\"x\",\"records_in\":null,\"state\":{\"k\":1}}]\n");
     shows(OUTPUT_JSON, false, NULL, "[]\n");
     shows(OUTPUT_NDJSON, false, fill,
-        "{\"topic\":\"orders\",\"records_in\":12,\"state\":\"a \\\"b\\\"\\tc\"}"
-        "\n{\"topic\":\"x\",\"records_in\":null,\"state\":{\"k\":1}}\n");
+        "{\"topic\":\"orders\",\"records_in\":12,"
+        "\"state\":\"a \\\"b\\\"\\tc\"}\n"
+        "{\"topic\":\"x\",\"records_in\":null,\"state\":{\"k\":1}}\n");
     shows(OUTPUT_NDJSON, false, NULL, "");
 }
 
