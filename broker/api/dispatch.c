@@ -24,6 +24,7 @@
 enum {
     COPY_MAX = 4096,             /* records up to this are copied out */
     RESPONSE_MAX = 64 * 1024 * 1024,
+    AUTO_CREATE_COST = 1024,
     CLOCK_JUMP_MS = 3600 * 1000,
     CLOCK_STEADY_MS = 600 * 1000,
 };
@@ -382,13 +383,19 @@ api_auto_create(struct api *a, struct span name, enum kerr *error)
 {
     struct topic_new n = {.name = name, .partitions = a->opts.partitions};
     struct topic *t = NULL;
+    struct room room;
     struct err err;
 
     if (!a->opts.auto_create || seq_readonly(a->seq, NULL)) {
         *error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
         return NULL;
     }
+    if (!room_take(a, AUTO_CREATE_COST, false, &room)) {
+        *error = KERR_LEADER_NOT_AVAILABLE; /* asked for again in a moment */
+        return NULL;
+    }
     *error = topics_create(&a->topics, &n, false, &t, &err);
+    room_give(a, &room);
     return t;
 }
 
@@ -487,6 +494,7 @@ api_free(struct api *a)
     assert(TAILQ_EMPTY(&a->gated));
     assert(TAILQ_EMPTY(&a->fetches));
     topics_release(&a->topics);
+    buf_release(&a->group_care.orphans);
     groups_release(&a->groups);
     group_effects_release(&a->group_fx);
     wire_out_release(&a->out);

@@ -22,8 +22,8 @@
  *
  * The end and damage are told apart so: reading stops at the first place
  * that holds no valid next frame. Then all blocks behind it in that file are
- * looked at, and those of each other file up to the first that proves itself:
- * if that is an older one, the file was not begun anew. A header there that
+ * looked at, and those of each other file up to the first older frame: what
+ * lies behind it is older still. A header there that
  * proves itself, with a later epoch, of an incarnation that we know, can
  * only have been written after the missing frame was committed: that frame
  * is damaged, and we refuse (exit 7) rather than lose it silently. Known are
@@ -454,7 +454,7 @@ incarnation_learn(struct journal *j, uint64_t incarnation)
  * frame that is missing before it was committed. */
 static int
 walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
-    bool *proven, struct err *err)
+    bool *older, struct err *err)
 {
     struct journal_file *f = k->j->files[file];
     struct world *w = k->j->world;
@@ -462,7 +462,7 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
     enum frame_status status;
     uint64_t size;
 
-    *newer = *proven = false;
+    *newer = *older = false;
     walk_room(k, JOURNAL_BLOCK);
     if (w->ops->pread(w, f->fd, k->buf, JOURNAL_BLOCK, (off_t)pos) < 0)
         return err_set(err, errno, "read journal file %08x", f->number);
@@ -479,7 +479,7 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
             return err_set(err, errno, "read journal file %08x", f->number);
         status = frame_open(span_of(k->buf, size), &h);
     }
-    *proven = status == FRAME_OK;
+    *older = status == FRAME_OK && h.epoch <= k->last.epoch;
     if (status == FRAME_OK && h.epoch > k->j->highest
         && incarnation_known(k->j, h.incarnation))
         k->j->highest = h.epoch;
@@ -491,18 +491,18 @@ walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
     return 0;
 }
 
-/* Looks at the blocks of one file from `pos` on, all or up to the first that
- * proves itself. *newer: at *at. */
+/* Looks at the blocks of one file from `pos` on, all or up to the first older
+ * frame. *newer: at *at. */
 static int
 walk_look_file(struct walk *k, size_t file, uint64_t pos, bool all,
     bool *newer, uint64_t *at, struct err *err)
 {
     uint64_t end = k->j->files[file]->size;
-    bool one, proven = false;
+    bool one, older = false;
 
-    for (; pos + JOURNAL_BLOCK <= end && (all || !proven);
+    for (; pos + JOURNAL_BLOCK <= end && (all || !older);
          pos += JOURNAL_BLOCK) {
-        if (walk_look(k, file, pos, &one, &proven, err) < 0)
+        if (walk_look(k, file, pos, &one, &older, err) < 0)
             return -1;
         if (one && !*newer) {
             *newer = true;

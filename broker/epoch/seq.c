@@ -128,16 +128,25 @@ seq_epoch_max(const struct seq *s)
     return max > 1 * MIB ? max : 1 * MIB;
 }
 
+/* What the next frame may hold for those who ask; the rest of it is for cuts
+ * and what the system itself must say. */
+static uint64_t
+seq_usable_room(const struct seq *s)
+{
+    uint64_t room = journal_room(s->journal);
+
+    return room > COST_FRAME + SYSTEM_RESERVE
+        ? room - COST_FRAME - SYSTEM_RESERVE : 0;
+}
+
 /* What may be in the open epoch now. Loop. */
 void
 seq_refresh_limit(struct seq *s)
 {
-    uint64_t room = journal_room(s->journal);
+    uint64_t room = seq_usable_room(s);
     uint64_t limit = seq_epoch_max(s);
     uint64_t wanted = atomic_load(&s->wanted);
 
-    room = room > COST_FRAME + SYSTEM_RESERVE
-        ? room - COST_FRAME - SYSTEM_RESERVE : 0;
     /* An effect larger than an epoch should be is let in alone. */
     if (wanted > limit)
         limit = wanted;
@@ -366,6 +375,14 @@ seq_count_overlays(struct seq *s)
     s->state.bytes = bytes;
 }
 
+static bool
+seq_can_grow(const struct seq *s)
+{
+    uint64_t have = journal_bytes(s->journal);
+
+    return have + (have < 64 * MIB ? have : 64 * MIB) <= s->opts.journal_max;
+}
+
 /* The ring doubles while checkpoints come because it is full, and when an
  * effect does not fit it. */
 static void
@@ -377,7 +394,7 @@ seq_plan_growth(struct seq *s, struct epoch *e)
         return;
     if (more > 64 * MIB)
         more = 64 * MIB;
-    if (have + more > s->opts.journal_max)
+    if (!seq_can_grow(s))
         return;
     e->grow_bytes = more;
     e->grow_number = journal_next_number(s->journal);
@@ -418,7 +435,7 @@ seq_maybe_checkpoint(struct seq *s)
         return;
     if (s->since_checkpoint >= journal_bytes(s->journal) / 2
         || s->state.bytes >= s->opts.overlay_max / 2
-        || s->wanted > journal_room(s->journal))
+        || s->wanted > seq_usable_room(s))
         seq_ask_checkpoint(s, false);
 }
 
@@ -515,7 +532,14 @@ seq_turn(struct seq *s)
         m = m->next;
         call->fn(call);
     }
-    if (!s->started || s->hard != NULL || STAILQ_EMPTY(&s->open->effects))
+    if (!s->started || s->hard != NULL)
+        return -1;
+    /* An effect that the ring can't take as it is: nothing else may come
+     * that would ask for a larger one. */
+    if (!s->checkpointing && s->wanted > seq_usable_room(s)
+        && (s->since_checkpoint > 0 || seq_can_grow(s)))
+        seq_ask_checkpoint(s, false);
+    if (STAILQ_EMPTY(&s->open->effects))
         return -1;
     wait = seq_cut_wait(s);
     if (wait > 0)

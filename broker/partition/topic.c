@@ -22,7 +22,10 @@
 #include "partition/append.h"
 #include "proto/store.pb-c.h"
 
-enum { RECORD_MAX = 1 << 20 };   /* bytes of a topic's record */
+enum {
+    RECORD_MAX = 1 << 20,        /* bytes of a topic's record */
+    RETAIN_MAX = 200,            /* logs that one look shortens */
+};
 
 /* ---- effects ---- */
 
@@ -493,6 +496,29 @@ topics_may_create(const struct topics *t, const struct topic_new *n,
     return KERR_NONE;
 }
 
+/* Takes a topic out of the registry and lets go of it. */
+static void
+topic_forget(struct topics *t, struct topic *topic)
+{
+    omap_del(&t->by_name, span_str(topic->name));
+    table_del(&t->by_id, span_of(topic->id.bytes, 16));
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct partition *p = topic->partitions[i];
+        struct waiter *w;
+
+        seq_tail_drop(t->seq, p->tail);
+        t->partitions--;
+        t->producers -= p->producers.by_id.count;
+        /* They look again, find the topic gone, and answer so. */
+        while ((w = TAILQ_FIRST(&p->waiters)) != NULL) {
+            TAILQ_REMOVE(&p->waiters, w, next);
+            w->partition = NULL;
+            w->fn(w);
+        }
+    }
+    topic_free(topic);
+}
+
 enum kerr
 topics_create(struct topics *t, const struct topic_new *n, bool dry,
     struct topic **out, struct err *err)
@@ -517,6 +543,7 @@ topics_create(struct topics *t, const struct topic_new *n, bool dry,
     if (topic_add_partitions(t, topic, n->partitions, err) < 0) {
         diag(ERROR, LOG, "%s: topic %s was not made", err->text,
             topic->name);
+        topic_forget(t, topic);
         return KERR_KAFKA_STORAGE_ERROR;
     }
     topic_put(t, topic);
@@ -575,23 +602,7 @@ topics_delete(struct topics *t, struct topic *topic, struct err *err)
     check_obj(topic, TOPIC_MAGIC);
     a->op[0].topic_id = topic->id;
     act_link(t, a);
-    omap_del(&t->by_name, span_str(topic->name));
-    table_del(&t->by_id, span_of(topic->id.bytes, 16));
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        struct partition *p = topic->partitions[i];
-        struct waiter *w;
-
-        seq_tail_drop(t->seq, p->tail);
-        t->partitions--;
-        t->producers -= p->producers.by_id.count;
-        /* They look again, find the topic gone, and answer so. */
-        while ((w = TAILQ_FIRST(&p->waiters)) != NULL) {
-            TAILQ_REMOVE(&p->waiters, w, next);
-            w->partition = NULL;
-            w->fn(w);
-        }
-    }
-    topic_free(topic);
+    topic_forget(t, topic);
     return KERR_NONE;
 }
 
@@ -607,7 +618,8 @@ partition_trim(struct topics *t, struct partition *p, int64_t offset)
     act_link(t, a);
 }
 
-static void
+/* Returns how many acts it made. */
+static int
 partition_retain(struct topics *t, struct partition *p, int64_t now_ms)
 {
     const struct topic_config *c = &p->topic->config;
@@ -615,12 +627,15 @@ partition_retain(struct topics *t, struct partition *p, int64_t now_ms)
     int64_t start;
 
     if (strstr(policy, "delete") == NULL || p->topic->internal)
-        return;
+        return 0;
     if (plog_expired(p->tail->plog, topic_config_int(c, "retention.ms"),
             topic_config_int(c, "retention.bytes"), now_ms,
             p->tail->written, &start)
-        && start > p->tail->log_start)
+        && start > p->tail->log_start) {
         partition_trim(t, p, start);
+        return 1;
+    }
+    return 0;
 }
 
 void
@@ -628,11 +643,13 @@ topics_retain(struct topics *t, int64_t now_ms)
 {
     struct omap_iter it;
     struct topic *topic;
+    int acts = 0;
 
     omap_seek(&t->by_name, SPAN_NULL, &it);
     while ((topic = topics_next(&it)) != NULL)
-        for (int32_t i = 0; i < topic->partition_count; i++)
-            partition_retain(t, topic->partitions[i], now_ms);
+        for (int32_t i = 0; i < topic->partition_count
+                && acts < RETAIN_MAX; i++)
+            acts += partition_retain(t, topic->partitions[i], now_ms);
 }
 
 void

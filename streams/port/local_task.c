@@ -48,7 +48,7 @@ open_store(struct local_task *t, const struct port_task_spec *spec,
         Store__Store now = STORE__STORE__INIT;
 
         now.number = m == NULL ? l->next_store++ : m->number;
-        now.partitions = partition + 1;
+        now.partitions = (uint32_t)spec->inputs[0].topic->partitions;
         local_link_record(l, key,
             span_of(out, store__store__pack(&now, out)));
         store__store__free_unpacked(m, NULL);

@@ -293,6 +293,8 @@ judge(struct history *h, struct work *w, unsigned class, enum harm kind,
             return 0;
         }
         u->counts[COUNT_SILENT]++;
+        err_prefix(err, "must %u, maybe %u, before %u (%.100s)", h->must,
+            h->maybe, h->before, seen.err.text);
         return class == CLASS_LMDB ? 0 : -1;
     }
     u->counts[w->n_holes > 0 ? COUNT_REPORTED : COUNT_HARMLESS]++;

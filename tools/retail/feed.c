@@ -501,22 +501,31 @@ int
 feed_count(struct feed *f, const char *topic, int64_t *count, struct err *err)
 {
     const struct client_topic *t;
-    int64_t *offsets;
+    int64_t *offsets, sum = 0;
     int rc, kerr;
 
-    *count = 0;
     if (f->counter == NULL)
         f->counter = cli_client(f->conf.cli, err);
     if (f->counter == NULL)
         return -1;
     t = client_topic(f->counter, topic, err);
-    if (t == NULL)
-        return client_kerr(err, &kerr)
-            && kerr == KERR_UNKNOWN_TOPIC_OR_PARTITION ? 0 : -1;
+    if (t == NULL) {
+        if (client_kerr(err, &kerr)
+            && kerr == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+            return 0;
+        goto failed;
+    }
     offsets = xcalloc((size_t)t->partitions, sizeof *offsets);
     rc = client_offsets_of(f->counter, t, OFFSET_END, offsets, err);
     for (int32_t i = 0; rc == 0 && i < t->partitions; i++)
-        *count += offsets[i];
+        sum += offsets[i];
     free(offsets);
-    return rc;
+    if (rc != 0)
+        goto failed;
+    *count = sum;
+    return 0;
+failed:
+    client_close(f->counter);
+    f->counter = NULL;
+    return -1;
 }

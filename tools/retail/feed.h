@@ -65,8 +65,8 @@ void feed_close(struct feed *);                  /* the connections */
 bool feed_is_lost(const struct err *);
 int64_t feed_acked(const struct feed *);
 int64_t feed_repeated(const struct feed *);      /* by 3., at least 0 */
-/* Records on a topic, now; 0 if there is no such topic. Opens its own
- * connection once. */
+/* Records on a topic, now; *count stays if there is no such topic. Has a
+ * connection of its own, opened again after an error. */
 int feed_count(struct feed *, const char *topic, int64_t *, struct err *);
 
 #endif

@@ -192,23 +192,38 @@ check_retention(struct load *l, struct sales *sales, struct err *err)
         world_wall_ms(world_real()), err);
 }
 
-/* Until all is dealt with. */
+/* 1: all is dealt with, 0: not yet. */
+static int
+look(struct load *l, struct err *err)
+{
+    int rc = front_settle(l->cli, SETTLE_MS, err);
+
+    if (rc >= 0
+        && feed_count(l->feed, "order-validations", &l->verdicts, err) != 0)
+        rc = -1;
+    return rc;
+}
+
+/* Until all is dealt with, also if nobody answers for a while. */
 static int
 wait_settled(struct load *l, struct err *err)
 {
-    int64_t since = now_ms();
-    int rc = 0;
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    int64_t since = now_ms(), answered = since;
+    int rc;
 
-    while (rc == 0) {
-        rc = front_settle(l->cli, SETTLE_MS, err);
-        if (rc < 0 && feed_is_lost(err) && now_ms() - since < l->retry_ms)
-            rc = 0;
-        if (feed_count(l->feed, "order-validations", &l->verdicts, err) != 0)
-            rc = -1;
+    do {
+        rc = look(l, err);
+        if (rc >= 0) {
+            answered = now_ms();
+        } else if (feed_is_lost(err) && now_ms() - answered < l->retry_ms) {
+            rc = 0;              /* it may come back */
+            nanosleep(&pause, NULL);
+        }
         show(l, "verdicts", l->verdicts - l->verdicts_before, since);
         if (rc == 0 && cli_stop)
             rc = err_set(err, EINTR, "stopped");
-    }
+    } while (rc == 0);
     l->settle_ms = now_ms() - since;
     return rc < 0 ? -1 : 0;
 }

@@ -14,5 +14,6 @@ noinst_LIBRARIES += %D%/libretail.a
     %D%/retail.c %D%/retail.h \
     %D%/sales.c %D%/sales.h \
     %D%/verify.c
+dist_man_MANS += tools/man/penstock-demo.1
 RETAIL_LIBS = %D%/libretail.a
 EXTRA_DIST += %D%/README.md tools/demo tools/packages tools/packages.sh
