@@ -487,10 +487,13 @@ run_record(struct local_task *t, struct run_effect *r,
     m.causes.data = t->causes.ptr;
     m.causes.len = t->causes.len;
     assert(!t->causes.failed);
-    r->record = xmalloc(store__task__get_packed_size(&m) + 1);
+    /* The effect may outlive the task: it owns its key as well. */
+    r->record = xmalloc(t->id_len + store__task__get_packed_size(&m));
+    memcpy(r->record, t->id, t->id_len);
     r->op[0] = (struct effect_op){.kind = EFFECT_PUT,
-        .key = span_of(t->id, t->id_len),
-        .value = span_of(r->record, store__task__pack(&m, r->record))};
+        .key = span_of(r->record, t->id_len)};
+    r->op[0].value = span_of(r->record + t->id_len,
+        store__task__pack(&m, r->record + t->id_len));
 }
 
 static void

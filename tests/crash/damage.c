@@ -11,8 +11,9 @@
  * a read that says which offsets are damaged. Files that can be made again
  * must not keep the process from starting.
  *
- * Two things can't be known, and are counted: the newest frame damaged looks
- * like one that a power cut tore, and LMDB's pages have no checksums.
+ * Three things are not known to a start, and are counted: the newest frame
+ * damaged looks like one that a power cut tore; nothing says how many files
+ * the journal has, and how long they are; LMDB's pages have no checksums.
  */
 #include "config.h"
 
@@ -295,7 +296,8 @@ judge(struct history *h, struct work *w, unsigned class, enum harm kind,
         u->counts[COUNT_SILENT]++;
         err_prefix(err, "must %u, maybe %u, before %u (%.100s)", h->must,
             h->maybe, h->before, seen.err.text);
-        return class == CLASS_LMDB ? 0 : -1;
+        return class == CLASS_LMDB || (class == CLASS_JOURNAL
+            && (kind == HARM_LOST || kind == HARM_CUT)) ? 0 : -1;
     }
     u->counts[w->n_holes > 0 ? COUNT_REPORTED : COUNT_HARMLESS]++;
     if (kind == HARM_BIT && missing > BITS_BATCHES)
