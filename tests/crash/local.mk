@@ -48,3 +48,12 @@ check-crash: %D%/states %D%/faults %D%/damage
 	seed=$${PENSTOCK_SEED:-$$(date +%s)}; \
 	%D%/states $(CRASH_STATES) $$seed && %D%/faults 20000 $$seed && \
 	%D%/damage 20000 $$seed
+
+# The program itself, killed a hundred times under a real client's load.
+if HAVE_RDKAFKA
+check_PROGRAMS += %D%/kill9
+TESTS += %D%/kill9
+%C%_kill9_SOURCES = %D%/kill9.c
+%C%_kill9_LDADD = proto/libproto.a broker/base/libbase.a $(RDKAFKA_LIBS) \
+    $(PROTOBUF_C_LIBS) $(XXHASH_LIBS)
+endif

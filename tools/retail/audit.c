@@ -16,7 +16,6 @@
 #include "payload.h"
 #include "proto/shop.pb-c.h"
 #include "retail/front.h"
-#include "retail/play.h"
 #include "serde/pb.h"
 
 #define BY_PRODUCT "inventory-by-product-repartition"
@@ -140,13 +139,6 @@ read_all(struct audit *a, const char *name, heard_fn fn, bool *whole,
     return rc;
 }
 
-static int
-differs(struct err *err)
-{
-    err->code = AUDIT_DIFFERS;
-    return -1;
-}
-
 /* ---- orders and verdicts ------------------------------------------------ */
 
 static int
@@ -205,14 +197,12 @@ hear_verdict(struct heard *h, struct err *err)
         return 0;
     f = replay_find(&a->replay, span_str(v->order_id));
     if (f == NULL || !f->asked) {
-        err_set(err, 0, "a verdict for order %s, which nobody placed",
+        return err_set(err, AUDIT_DIFFERS, "a verdict for order %s, which nobody placed",
             v->order_id);
-        return differs(err);
     }
     a->verdicts++;
     if (f->verdicts++ > 0) {
-        err_set(err, 0, "order %s has a second verdict", f->id);
-        return differs(err);
+        return err_set(err, AUDIT_DIFFERS, "order %s has a second verdict", f->id);
     }
     if (v->result == SHOP__RESULT__PASS)
         a->passed++;
@@ -373,12 +363,13 @@ see_stock(void *arg, const char *key, const json_t *v, struct err *err)
     b->shipped = front_int(v, "shipped");
     b->missing = front_int(v, "missing");
     over = b->reserved > b->on_hand ? b->reserved - b->on_hand : 0;
-    if (book_audit(b, err) != 0)
-        return differs(err);
+    if (book_audit(b, err) != 0) {
+        err->code = AUDIT_DIFFERS;
+        return -1;
+    }
     if (front_int(v, "short") != over) {
-        err_set(err, 0, "%s: short is %" PRId64 ", not %" PRId64, key,
+        return err_set(err, AUDIT_DIFFERS, "%s: short is %" PRId64 ", not %" PRId64, key,
             front_int(v, "short"), over);
-        return differs(err);
     }
     return 0;
 }
@@ -395,8 +386,7 @@ see_held(void *arg, const char *key, const json_t *v, struct err *err)
     if (*name == ':' && len < strlen(name + 1))
         b = books_find(&a->view, span_of(name + 1, len));
     if (b == NULL) {
-        err_set(err, 0, "a reservation '%.100s' of no product", key);
-        return differs(err);
+        return err_set(err, AUDIT_DIFFERS, "a reservation '%.100s' of no product", key);
     }
     b->held += front_int(v, "quantity");
     a->held++;
@@ -414,241 +404,8 @@ audit_stock(struct audit *a, struct err *err)
     for (size_t i = 0; (b = table_next(&a->view.by_name, &i)) != NULL;) {
         if (b->held == b->reserved)
             continue;
-        err_set(err, 0, "%s: reserved is %" PRId64 ", its reservations are %"
+        return err_set(err, AUDIT_DIFFERS, "%s: reserved is %" PRId64 ", its reservations are %"
             PRId64, b->name, b->reserved, b->held);
-        return differs(err);
     }
     return 0;
-}
-
-/* ---- comparing ---------------------------------------------------------- */
-
-static const char *
-answer(const char *reason)
-{
-    return reason == NULL ? "PASS" : reason;
-}
-
-static int
-compare_fate(const struct audit *a, const struct fate *f, struct err *err)
-{
-    if (f->asked && f->verdicts == 0)
-        err_set(err, 0, "order %s has no verdict", f->id);
-    else if (!a->kept)
-        return 0;
-    else if (f->asked && f->state == 0)
-        err_set(err, 0, "order %s is not in the log of its product", f->id);
-    else if (!f->asked)
-        err_set(err, 0, "order %s is in a log, but nobody placed it", f->id);
-    else if (f->said == NULL && f->reason != NULL)
-        err_set(err, 0, "oversold: order %s PASSed, the replay says %s",
-            f->id, f->reason);
-    else if (f->said != f->reason
-        && strcmp(answer(f->said), answer(f->reason)) != 0)
-        err_set(err, 0, "order %s was told %s, the replay says %s", f->id,
-            answer(f->said), answer(f->reason));
-    else
-        return 0;
-    return differs(err);
-}
-
-int
-audit_compare(struct audit *a, struct err *err)
-{
-    struct fate *f;
-
-    for (size_t i = 0; (f = table_next(&a->replay.fates, &i)) != NULL;) {
-        if (compare_fate(a, f, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static bool
-same_stock(const struct book *a, const struct book *b)
-{
-    return a->on_hand == b->on_hand && a->reserved == b->reserved
-        && a->received == b->received && a->returned == b->returned
-        && a->adjusted == b->adjusted && a->shipped == b->shipped
-        && a->missing == b->missing;
-}
-
-static int
-compare_books(const struct books *want, const struct books *got,
-    struct err *err)
-{
-    struct book *b;
-
-    for (size_t i = 0; (b = table_next(&want->by_name, &i)) != NULL;) {
-        const struct book *g = books_find(got, span_of(b->name, b->name_len));
-
-        if (g != NULL && same_stock(b, g))
-            continue;
-        if (g == NULL)
-            err_set(err, 0, "product %s has no row in the view", b->name);
-        else
-            err_set(err, 0, "product %s: %" PRId64 " on hand, %" PRId64
-                " reserved, %" PRId64 " shipped; expected %" PRId64 ", %"
-                PRId64 ", %" PRId64, b->name, g->on_hand, g->reserved,
-                g->shipped, b->on_hand, b->reserved, b->shipped);
-        return differs(err);
-    }
-    return 0;
-}
-
-int
-audit_compare_stock(struct audit *a, struct err *err)
-{
-    struct book *b;
-
-    if (compare_books(&a->replay.books, &a->view, err) != 0)
-        return -1;
-    for (size_t i = 0; (b = table_next(&a->view.by_name, &i)) != NULL;) {
-        if (books_find(&a->replay.books, span_of(b->name, b->name_len))
-            != NULL)
-            continue;
-        err_set(err, 0, "product %s is in the view, but in no log", b->name);
-        return differs(err);
-    }
-    return 0;
-}
-
-/* ---- the data ----------------------------------------------------------- */
-
-struct plain {
-    struct audit *audit;
-    struct replay loop;          /* the events as they are, in their order */
-};
-
-static int
-plain_event(void *arg, const struct event *e, struct err *err)
-{
-    struct plain *p = arg;
-    struct span none = span_of("", 0);
-    const struct fate *f;
-
-    switch (e->kind) {
-    case EVENT_MOVEMENT:
-        return replay_movement(&p->loop, 0, span_str(e->product),
-            span_str(e->id), e->move, e->quantity, err);
-    case EVENT_ORDER:
-        f = replay_find(&p->audit->replay, span_str(e->id));
-        if (f == NULL || !f->asked) {
-            err_set(err, 0, "order %s is lost", e->id);
-            return differs(err);
-        }
-        return replay_order(&p->loop, 0, span_str(e->id),
-            span_str(e->product), e->quantity, REPLAY_CREATED, err);
-    case EVENT_CANCEL:
-        return replay_order(&p->loop, 0, span_str(e->id), none, 0,
-            REPLAY_CANCELLED, err);
-    case EVENT_SHIPMENT:
-        return replay_order(&p->loop, 0, span_str(e->order), none, 0,
-            REPLAY_SHIPPED, err);
-    case EVENT_PAYMENT:
-    case EVENT_KINDS:
-        break;
-    }
-    return 0;
-}
-
-/* Verdicts first: where they are equal the stock is, too. */
-static int
-compare_plain(struct plain *p, bool exact, int64_t *different,
-    struct err *err)
-{
-    struct fate *want;
-
-    for (size_t i = 0; (want = table_next(&p->loop.fates, &i)) != NULL;) {
-        const struct fate *got = replay_find(&p->audit->replay,
-            span_of(want->id, want->id_len));
-
-        if (got->said == want->reason
-            || strcmp(answer(got->said), answer(want->reason)) == 0)
-            continue;
-        ++*different;
-        if (!exact)
-            continue;
-        err_set(err, 0, "order %s was told %s, the plain loop says %s",
-            want->id, answer(got->said), answer(want->reason));
-        return differs(err);
-    }
-    return exact ? compare_books(&p->loop.books, &p->audit->view, err) : 0;
-}
-
-int
-audit_data(struct audit *a, struct sales *sales, bool exact,
-    int64_t *different, struct err *err)
-{
-    struct plain p = {.audit = a};
-    struct play_totals totals;
-    int rc;
-
-    *different = 0;
-    replay_init(&p.loop);
-    rc = play(sales, plain_event, &p, &totals, err);
-    a->lines = totals.lines;
-    if (rc == 0)
-        rc = compare_plain(&p, exact, different, err);
-    replay_release(&p.loop);
-    return rc;
-}
-
-/* ---- as text ------------------------------------------------------------ */
-
-static void
-print_fate(struct json *j, const struct fate *f)
-{
-    json_kv_cstr(j, "kind", "order");
-    json_kv_cstr(j, "id", f->id);
-    json_kv_cstr(j, "check", f->said == NULL ? "PASS" : "FAIL");
-    json_kv_cstr(j, "reason", f->said == NULL ? "" : f->said);
-    if (f->state != 0)
-        json_kv_cstr(j, "state", fate_state(f));
-}
-
-static void
-print_book(struct json *j, const struct book *b)
-{
-    json_kv_cstr(j, "kind", "product");
-    json_kv_cstr(j, "product", b->name);
-    json_kv_int(j, "received", b->received);
-    json_kv_int(j, "returned", b->returned);
-    json_kv_int(j, "adjusted", b->adjusted);
-    json_kv_int(j, "shipped", b->shipped);
-    json_kv_int(j, "missing", b->missing);
-    json_kv_int(j, "reserved", b->reserved);
-    json_kv_int(j, "on_hand", b->on_hand);
-}
-
-int
-audit_print(struct audit *a, FILE *to, struct err *err)
-{
-    struct buf line;
-    struct json j;
-    struct fate *f;
-    struct book *b;
-    size_t i;
-
-    buf_init(&line, 64 * KIB);
-    for (i = 0; (f = table_next(&a->replay.fates, &i)) != NULL;) {
-        buf_clear(&line);
-        json_init(&j, &line);
-        json_object_begin(&j);
-        print_fate(&j, f);
-        json_object_end(&j);
-        buf_put_u8(&line, '\n');
-        fwrite(line.ptr, 1, line.len, to);
-    }
-    for (i = 0; (b = table_next(&a->view.by_name, &i)) != NULL;) {
-        buf_clear(&line);
-        json_init(&j, &line);
-        json_object_begin(&j);
-        print_book(&j, b);
-        json_object_end(&j);
-        buf_put_u8(&line, '\n');
-        fwrite(line.ptr, 1, line.len, to);
-    }
-    buf_release(&line);
-    return ferror(to) ? err_set(err, errno, "stdout") : 0;
 }

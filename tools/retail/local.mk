@@ -2,6 +2,7 @@
 noinst_LIBRARIES += %D%/libretail.a
 %C%_libretail_a_SOURCES = \
     %D%/audit.c %D%/audit.h \
+    %D%/audit_compare.c \
     %D%/books.c %D%/books.h \
     %D%/feed.c %D%/feed.h \
     %D%/front.c %D%/front.h \

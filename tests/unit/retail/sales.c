@@ -92,8 +92,8 @@ static void
 test_a_line_is_read(void **state)
 {
     struct err err;
-    struct sales *s = open_text(HEAD LINE "C2,B,x,-1,2010-12-01 08:26:00,1,,F\n",
-        &err);
+    struct sales *s = open_text(HEAD LINE
+        "C2,B,x,-1,2010-12-01 08:26:00,1,,F\n", &err);
     struct sale sale;
 
     assert_non_null(s);
