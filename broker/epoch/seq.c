@@ -534,13 +534,16 @@ seq_turn(struct seq *s)
     }
     if (!s->started || s->hard != NULL)
         return -1;
-    /* An effect that the ring can't take as it is: nothing else may come
-     * that would ask for a larger one. */
-    if (!s->checkpointing && s->wanted > seq_usable_room(s)
-        && (s->since_checkpoint > 0 || seq_can_grow(s)))
-        seq_ask_checkpoint(s, false);
-    if (STAILQ_EMPTY(&s->open->effects))
+    if (STAILQ_EMPTY(&s->open->effects)) {
+        /* An effect that the ring can't take as it is: nothing else may come
+         * that would ask for a larger one. Not while anything is open: what a
+         * start puts there (producers that a replay brought) must come before
+         * the checkpoint that lets go of the frames it follows from. */
+        if (!s->checkpointing && s->wanted > seq_usable_room(s)
+            && (s->since_checkpoint > 0 || seq_can_grow(s)))
+            seq_ask_checkpoint(s, false);
         return -1;
+    }
     wait = seq_cut_wait(s);
     if (wait > 0)
         return wait / 1000 + 1;

@@ -197,12 +197,13 @@ hear_verdict(struct heard *h, struct err *err)
         return 0;
     f = replay_find(&a->replay, span_str(v->order_id));
     if (f == NULL || !f->asked) {
-        return err_set(err, AUDIT_DIFFERS, "a verdict for order %s, which nobody placed",
-            v->order_id);
+        return err_set(err, AUDIT_DIFFERS, "a verdict for order %s, which "
+            "nobody placed", v->order_id);
     }
     a->verdicts++;
     if (f->verdicts++ > 0) {
-        return err_set(err, AUDIT_DIFFERS, "order %s has a second verdict", f->id);
+        return err_set(err, AUDIT_DIFFERS, "order %s has a second verdict",
+            f->id);
     }
     if (v->result == SHOP__RESULT__PASS)
         a->passed++;
@@ -282,17 +283,21 @@ print_record(struct heard *h, const Shop__Order *o, const Shop__Movement *m)
 static int
 hear_transition(struct heard *h, struct err *err)
 {
+    struct audit *a = h->audit;
     Shop__Order *o;
 
     if (decode(h, &shop__order__descriptor, &o, err) != 0)
         return -1;
     if (o == NULL)
         return 0;
-    if (h->audit->log != NULL)
+    if (a->log != NULL)
         print_record(h, o, NULL);
-    return replay_order(&h->audit->replay, h->record->partition,
-        span_str(o->id), span_str(o->product), o->quantity, (int)o->state,
-        err);
+    if (replay_order(&a->replay, h->record->partition, span_str(o->id),
+            span_str(o->product), o->quantity, (int)o->state, err) != 0)
+        return -1;
+    if (a->first.code == 0)
+        audit_fate(a, replay_find(&a->replay, span_str(o->id)), &a->first);
+    return 0;
 }
 
 static int
@@ -368,8 +373,8 @@ see_stock(void *arg, const char *key, const json_t *v, struct err *err)
         return -1;
     }
     if (front_int(v, "short") != over) {
-        return err_set(err, AUDIT_DIFFERS, "%s: short is %" PRId64 ", not %" PRId64, key,
-            front_int(v, "short"), over);
+        return err_set(err, AUDIT_DIFFERS, "%s: short is %" PRId64 ", not %"
+            PRId64, key, front_int(v, "short"), over);
     }
     return 0;
 }
@@ -386,7 +391,8 @@ see_held(void *arg, const char *key, const json_t *v, struct err *err)
     if (*name == ':' && len < strlen(name + 1))
         b = books_find(&a->view, span_of(name + 1, len));
     if (b == NULL) {
-        return err_set(err, AUDIT_DIFFERS, "a reservation '%.100s' of no product", key);
+        return err_set(err, AUDIT_DIFFERS, "a reservation '%.100s' of no "
+            "product", key);
     }
     b->held += front_int(v, "quantity");
     a->held++;
@@ -404,8 +410,8 @@ audit_stock(struct audit *a, struct err *err)
     for (size_t i = 0; (b = table_next(&a->view.by_name, &i)) != NULL;) {
         if (b->held == b->reserved)
             continue;
-        return err_set(err, AUDIT_DIFFERS, "%s: reserved is %" PRId64 ", its reservations are %"
-            PRId64, b->name, b->reserved, b->held);
+        return err_set(err, AUDIT_DIFFERS, "%s: reserved is %" PRId64 ", its "
+            "reservations are %" PRId64, b->name, b->reserved, b->held);
     }
     return 0;
 }

@@ -32,6 +32,7 @@ struct audit {
     int64_t asked, verdicts, passed;
     int64_t held;                /* live reservations in the view */
     bool kept;                   /* the logs are whole */
+    struct err first;            /* the first difference in them; code 0 */
     int64_t lines;               /* of the data that it was held against */
     FILE *log;                   /* NULL, or where the log goes as text */
 };
@@ -46,6 +47,8 @@ int audit_verdicts(struct audit *, struct err *);
 int audit_log(struct audit *, struct err *);
 int audit_stock(struct audit *, struct err *);
 
+/* One order: was it answered, and as the replay says? */
+int audit_fate(const struct audit *, const struct fate *, struct err *);
 /* Every order was answered once, and as the replay says. */
 int audit_compare(struct audit *, struct err *);
 /* Every product as the replay has it. */

@@ -20,8 +20,8 @@ answer(const char *reason)
     return reason == NULL ? "PASS" : reason;
 }
 
-static int
-compare_fate(const struct audit *a, const struct fate *f, struct err *err)
+int
+audit_fate(const struct audit *a, const struct fate *f, struct err *err)
 {
     if (f->asked && f->verdicts == 0)
         return err_set(err, AUDIT_DIFFERS, "order %s has no verdict", f->id);
@@ -47,8 +47,12 @@ audit_compare(struct audit *a, struct err *err)
 {
     struct fate *f;
 
+    if (a->first.code != 0) {
+        *err = a->first;
+        return -1;
+    }
     for (size_t i = 0; (f = table_next(&a->replay.fates, &i)) != NULL;) {
-        if (compare_fate(a, f, err) != 0)
+        if (audit_fate(a, f, err) != 0)
             return -1;
     }
     return 0;
@@ -96,7 +100,8 @@ audit_compare_stock(struct audit *a, struct err *err)
         if (books_find(&a->replay.books, span_of(b->name, b->name_len))
             != NULL)
             continue;
-        return err_set(err, AUDIT_DIFFERS, "product %s is in the view, but in no log", b->name);
+        return err_set(err, AUDIT_DIFFERS, "product %s is in the view, but in "
+            "no log", b->name);
     }
     return 0;
 }
@@ -156,8 +161,9 @@ compare_plain(struct plain *p, bool exact, int64_t *different,
         ++*different;
         if (!exact)
             continue;
-        return err_set(err, AUDIT_DIFFERS, "order %s was told %s, the plain loop says %s",
-            want->id, answer(got->said), answer(want->reason));
+        return err_set(err, AUDIT_DIFFERS, "order %s was told %s, the plain "
+            "loop says %s", want->id, answer(got->said),
+            answer(want->reason));
     }
     return exact ? compare_books(&p->loop.books, &p->audit->view, err) : 0;
 }
