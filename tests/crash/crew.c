@@ -142,12 +142,12 @@ crew_wait(struct crew_unit *u, pid_t pid)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
     if (WIFSIGNALED(status))
-        crew_fail(u, "state %llu: signal %d (%s)",
+        crew_fail(u, "state %llu: signal %d (%s): %s",
             (unsigned long long)u->next, WTERMSIG(status),
-            strsignal(WTERMSIG(status)));
+            strsignal(WTERMSIG(status)), u->note);
     else
-        crew_fail(u, "state %llu: exit status %d",
-            (unsigned long long)u->next, WEXITSTATUS(status));
+        crew_fail(u, "state %llu: exit status %d: %s",
+            (unsigned long long)u->next, WEXITSTATUS(status), u->note);
     u->crashed++;
     u->failed++;
     u->done++;

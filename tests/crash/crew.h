@@ -22,7 +22,7 @@ struct crew_unit {
     uint64_t done, failed, crashed;
     uint64_t counts[CREW_COUNTS];        /* the program's own */
     char first[CREW_TEXT];       /* the first failure */
-    char note[CREW_TEXT];        /* for the line of the result */
+    char note[CREW_TEXT];        /* of the state at hand */
     bool broken;                 /* begin failed: note says why */
 };
 

@@ -332,6 +332,7 @@ folders_state(void *arg, unsigned unit, struct crew_unit *u)
     work_init(w, h->model, rng_next(&r), &h->opts, h->must);
     w->tolerant = true;
     memset(&seen, 0, sizeof seen);
+    snprintf(u->note, sizeof u->note, "%s: %s", name, harm_text[kind]);
     rc = work_guard(w, 0, look);
     if (rc != 0) {
         seen.rc = -1;
@@ -342,8 +343,8 @@ folders_state(void *arg, unsigned unit, struct crew_unit *u)
             seen.err.text);
     rc = judge(h, w, unit, kind, u, &err);
     if (rc < 0)
-        crew_fail(u, "state %llu: %s: %s: %s", (unsigned long long)u->next,
-            name, harm_text[kind], err.text);
+        crew_fail(u, "state %llu: %s: %s", (unsigned long long)u->next,
+            u->note, err.text);
     facts_release(&seen.facts);
     work_die(w);
     return rc;

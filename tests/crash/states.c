@@ -25,7 +25,13 @@
 #include "cut.h"
 #include "work.h"
 
-enum { STATES = 20000, UNIT_STATES = 1250, STEPS = 360, WIDE_KEYS = 1500,
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STATES = 2000 };          /* a tenth as fast */
+#else
+enum { STATES = 20000 };
+#endif
+
+enum { UNIT_STATES = 1250, STEPS = 360, WIDE_KEYS = 1500,
     SECOND_CUTS = 4 };
 
 /* What is counted, behind one count for each kind of cut. */
@@ -268,6 +274,7 @@ history_state(void *arg, unsigned unit, struct crew_unit *u)
     struct model_mark mark = model_mark(h->model);
     enum cut_kind kind;
     struct image im;
+    char op[200];
     int rc;
 
     if (!h->disk_open)
@@ -282,16 +289,14 @@ history_state(void *arg, unsigned unit, struct crew_unit *u)
     image_to_folder(&im);
     if (h->talk)
         printf("# %s\n", cut_kind_text[kind]);
+    op_print(&h->trace.ops[p->at - 1], op, sizeof op);
+    snprintf(u->note, sizeof u->note, "cut after op %u (%s), %s", p->at - 1,
+        op, cut_kind_text[kind]);
     rc = state_run(h, &h->disk, &r, a, u);
     model_rewind(h->model, mark);
-    if (rc < 0) {
-        char op[200];
-
-        op_print(&h->trace.ops[p->at - 1], op, sizeof op);
-        crew_fail(u, "state %llu: cut after op %u (%s), %s: %s",
-            (unsigned long long)u->next, p->at - 1, op, cut_kind_text[kind],
-            a->err.text);
-    }
+    if (rc < 0)
+        crew_fail(u, "state %llu: %s: %s", (unsigned long long)u->next,
+            u->note, a->err.text);
     free(a);
     return rc;
 }

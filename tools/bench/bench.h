@@ -3,8 +3,9 @@
  * figure beside its floor: the same bytes appended and flushed by nobody but
  * the kernel, the same bytes sent over loopback by nobody but the kernel.
  *
- *  1. A figure and its floor are taken in the same run; with --repeat their
- *     order alternates. What a machine does at another hour is no measure.
+ *  1. A figure and its floor are taken one right after the other, where it
+ *     can be in alternating order. What a machine does at another hour is no
+ *     measure.
  *  2. The broker is a process of its own, our child, with a data folder that
  *     goes when it goes; its CPU time is its own, the client's is told apart.
  *  3. Latency under a rate is counted from the moment when a record was due,

@@ -36,7 +36,7 @@ int stock_load(struct bench *, const char *address, struct err *);
 extern const struct ps_app reserve_apps[];
 
 /* Decoding, looking up, encoding, for about `ms`, and nothing else, in this
- * process: orders a second on one core. */
+ * process: orders a CPU second, which is what one core could do. */
 double reserve_floor(int64_t products, int64_t ms);
 
 #endif

@@ -140,16 +140,17 @@ bare_order(struct bare *b, size_t i)
 double
 reserve_floor(int64_t products, int64_t ms)
 {
-    int64_t began = bench_now_ns(), now, done = 0;
+    int64_t end, began, spent, done = 0;
     struct bare b;
 
     bare_init(&b, products);
-    began = bench_now_ns();
+    end = bench_now_ns() + ms * 1000000;
+    began = bench_cpu_ns();
     do {
         for (int i = 0; i < LOOKS; i++)
             bare_order(&b, (size_t)(done++ % DRAWN));
-        now = bench_now_ns();
-    } while (now - began < ms * 1000000);
+    } while (bench_now_ns() < end);
+    spent = bench_cpu_ns() - began;
     bare_release(&b);
-    return (double)done * 1e9 / (double)(now - began);
+    return (double)done * 1e9 / (double)spent;
 }

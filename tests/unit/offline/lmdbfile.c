@@ -138,6 +138,113 @@ test_same_as_lmdb(void **state)
     meta_close(m);
 }
 
+static uint64_t
+found_in(const char *dir)
+{
+    struct lmdbfile *f = file_open(dir);
+    uint64_t found = 0;
+    struct err err;
+
+    if (f == NULL)
+        return 1;
+    assert_int_equal(lmdbfile_prove(f, found_one, NULL, &found, &err), 0);
+    lmdbfile_close(f);
+    return found;
+}
+
+static void
+bytes_at(const char *path, long pos, void *p, size_t n, bool write)
+{
+    FILE *f = fopen(path, write ? "r+" : "r");
+
+    assert_non_null(f);
+    assert_int_equal(fseek(f, pos, SEEK_SET), 0);
+    assert_int_equal(write ? fwrite(p, 1, n, f) : fread(p, 1, n, f), n);
+    fclose(f);
+}
+
+/* The head page that counts. */
+static long
+head_of(const char *path)
+{
+    uint64_t txn[2];
+
+    bytes_at(path, 144, &txn[0], 8, false);
+    bytes_at(path, 4096 + 144, &txn[1], 8, false);
+    return txn[1] > txn[0] ? 4096 : 0;
+}
+
+/* An entry is cut off the end of a page: the structure stays sound, only
+ * the count tells. */
+static void
+test_entry_that_is_cut_off(void **state)
+{
+    struct kit *k = *state;
+    struct dice d = dice_seeded();
+    struct meta *m;
+    struct err err = {0};
+    char path[128];
+    int leaves = 0;
+
+    assert_int_equal(mkdir(k->dir, 0700), 0);
+    assert_int_equal(meta_open(&m, k->dir, 1 * GIB, false, &err), 0);
+    work(m, &d, 1000); /* one transaction: no page is stale */
+    meta_close(m);
+    snprintf(path, sizeof path, "%s/data.mdb", k->dir);
+    assert_int_equal(found_in(k->dir), 0);
+    for (long at = 8192; at < kit_size(path); at += 4096) {
+        uint16_t head[4];
+
+        bytes_at(path, at + 8, head, sizeof head, false);
+        if (head[1] != 2 || head[2] < 20 || head[2] > 2000)
+            continue;
+        head[2] -= 2;
+        bytes_at(path, at + 8, head, sizeof head, true);
+        leaves += found_in(k->dir) > 0;
+        head[2] += 2;
+        bytes_at(path, at + 8, head, sizeof head, true);
+    }
+    print_message("# %d leaves\n", leaves);
+    assert_true(leaves > 20);
+}
+
+/* The list of free pages names one that is in use: LMDB would write over it
+ * at some later time. */
+static void
+test_page_that_is_free_and_in_use(void **state)
+{
+    struct kit *k = *state;
+    struct dice d = dice_seeded();
+    struct meta *m;
+    struct err err = {0};
+    char path[128];
+    uint64_t root, list[200];
+    uint16_t at;
+    long head;
+
+    assert_int_equal(mkdir(k->dir, 0700), 0);
+    assert_int_equal(meta_open(&m, k->dir, 1 * GIB, false, &err), 0);
+    for (int i = 0; i < 10; i++)
+        work(m, &d, 100);
+    meta_close(m);
+    snprintf(path, sizeof path, "%s/data.mdb", k->dir);
+    assert_int_equal(found_in(k->dir), 0);
+    head = head_of(path);
+    bytes_at(path, head + 40 + 40, &root, 8, false);
+    bytes_at(path, (long)root * 4096 + 16, &at, 2, false);
+    /* the first node: head, key of 8 bytes, count, pages from above */
+    bytes_at(path, (long)root * 4096 + at + 16, list, 8, false);
+    assert_in_range(list[0], 1, 198);
+    bytes_at(path, (long)root * 4096 + at + 16, list, 8 * (list[0] + 1),
+        false);
+    for (uint64_t page = 2, was = list[list[0]]; page < was; page++) {
+        list[list[0]] = page;
+        bytes_at(path, (long)root * 4096 + at + 16, list, 8 * (list[0] + 1),
+            true);
+        assert_true(found_in(k->dir) > 0);
+    }
+}
+
 /* A reader for ASan's eyes: whatever the file has, nothing breaks. */
 static void
 test_damaged_pages(void **state)
@@ -187,6 +294,8 @@ main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
         T(test_same_as_lmdb),
+        T(test_entry_that_is_cut_off),
+        T(test_page_that_is_free_and_in_use),
         T(test_damaged_pages),
 #undef T
     };
