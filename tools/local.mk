@@ -68,6 +68,7 @@ penstock_LDADD = $(PENSTOCK_LIBS) $(PENSTOCK_SYSTEM_LIBS)
 
 EXTRA_DIST += %D%/README.md
 dist_man_MANS += %D%/man/penstock.1 \
+    %D%/man/penstock-bench.1 \
     %D%/man/penstock-consume.1 \
     %D%/man/penstock-dev.1 \
     %D%/man/penstock-group.1 \

@@ -13,7 +13,8 @@
  *
  * Three things are not known to a start, and are counted: the newest frame
  * damaged looks like one that a power cut tore; nothing says how many files
- * the journal has, and how long they are; LMDB's pages have no checksums.
+ * the journal has, and how long they are; LMDB's pages have no checksums. And
+ * a batch's CRC leaves out its leader epoch, which is not compared.
  */
 #include "config.h"
 

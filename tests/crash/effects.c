@@ -387,7 +387,7 @@ job_model(struct job *j)
             .b = (uint32_t)b->tail->partition,
             .c = (uint64_t)b->batch.base,
             .last = b->batch.last,
-            .hash = hash_bytes(span_of(b->batch.bytes, b->batch.size))};
+            .hash = batch_hash(span_of(b->batch.bytes, b->batch.size))};
 
         model_change(w->model, w->open, &fact);
         fact = (struct fact){.tag = FACT_END, .a = fact.a, .b = fact.b,

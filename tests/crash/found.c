@@ -138,14 +138,24 @@ found_replayed(void *arg, struct tail *t, struct span bytes)
 
 /* ---- logs ---- */
 
+uint64_t
+batch_hash(struct span batch)
+{
+    enum { MAGIC_AT = 16 };
+
+    assert(batch.len >= BATCH_HEADER);
+    return hash_bytes(span_of(batch.ptr + MAGIC_AT, batch.len - MAGIC_AT));
+}
+
 static int
 found_batch(struct finding *f, struct span bytes, struct err *err)
 {
     struct fact fact = {.tag = FACT_BATCH, .a = f->topic->number,
-        .b = f->partition, .hash = hash_bytes(bytes)};
+        .b = f->partition};
     struct batch b;
 
-    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK)
+    if (batch_parse(bytes, &b) != BATCH_OK || batch_check(&b) != BATCH_OK
+        || (b.leader_epoch != 0 && !f->work->tolerant))
         return err_set(err, ERR_DAMAGE, "a bad batch was served: %u/%u",
             fact.a, fact.b);
     if (b.base_offset > f->next || batch_last_offset(&b) < f->next)
@@ -154,6 +164,7 @@ found_batch(struct finding *f, struct span bytes, struct err *err)
             fact.b);
     fact.c = (uint64_t)b.base_offset;
     fact.last = batch_last_offset(&b);
+    fact.hash = batch_hash(bytes);
     facts_add(f->facts, &fact);
     f->next = fact.last + 1;
     return 0;

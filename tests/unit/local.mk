@@ -14,3 +14,4 @@ include tests/unit/tools/local.mk
 include tests/unit/retail/local.mk
 include tests/unit/http/local.mk
 include tests/unit/offline/local.mk
+include tests/unit/bench/local.mk
