@@ -362,9 +362,9 @@ folders_report(void *arg, unsigned unit, const struct crew_unit *u)
     bool bad = u->broken || u->failed > (unit == CLASS_LMDB ? u->crashed : 0);
     const uint64_t *n = u->counts;
 
-    printf("%sok %u - %s is damaged\n# %llu times: harmless %llu, refused "
+    printf("%sok - %s is damaged\n# %llu times: harmless %llu, refused "
         "%llu, reported %llu, newest epoch lost %llu, silent %llu, "
-        "crashed %llu\n", bad ? "not " : "", unit + 1, classes[unit].text,
+        "crashed %llu\n", bad ? "not " : "", classes[unit].text,
         (unsigned long long)u->done, (unsigned long long)n[COUNT_HARMLESS],
         (unsigned long long)n[COUNT_REFUSED],
         (unsigned long long)n[COUNT_REPORTED],

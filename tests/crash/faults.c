@@ -349,9 +349,9 @@ places_report(void *arg, unsigned unit, const struct crew_unit *u)
     bool bad = u->failed > 0 || u->broken;
     const uint64_t *n = u->counts;
 
-    printf("%sok %u - %s\n# %llu places, %llu hit: stopped %llu, refused "
+    printf("%sok - %s\n# %llu places, %llu hit: stopped %llu, refused "
         "%llu, went on %llu, full %llu, healed %llu\n",
-        bad ? "not " : "", unit + 1, kinds[unit].text,
+        bad ? "not " : "", kinds[unit].text,
         (unsigned long long)u->done, (unsigned long long)n[COUNT_HIT],
         (unsigned long long)n[COUNT_STOPPED],
         (unsigned long long)n[COUNT_REFUSED],

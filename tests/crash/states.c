@@ -311,8 +311,8 @@ history_report(void *arg, unsigned unit, const struct crew_unit *u)
     const struct history *h = arg;
     bool bad = u->failed > 0 || u->broken;
 
-    printf("%sok %u - history %u: %llu states of %llu operations\n",
-        bad ? "not " : "", unit + 1, unit, (unsigned long long)u->done,
+    printf("%sok - history %u: %llu states of %llu operations\n",
+        bad ? "not " : "", unit, (unsigned long long)u->done,
         (unsigned long long)u->counts[COUNT_OPS]);
     if (!bad)
         return;
