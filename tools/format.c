@@ -169,7 +169,8 @@ void
 format_put(const struct format *f, const struct format_record *r,
     struct buf *out)
 {
-    const uint8_t *p = f->pieces.ptr, *end = p + f->pieces.len;
+    const uint8_t *p = f->pieces.ptr;
+    const uint8_t *end = p == NULL ? NULL : p + f->pieces.len;
     uint32_t n;
 
     while (p < end) {

@@ -364,7 +364,7 @@ int
 main(int argc, char **argv)
 {
     static struct history h;
-    struct crew c = {.workers = 2, .chunk = 250, .patience_s = 60,
+    struct crew c = {.workers = 2, .chunk = 100, .patience_s = 60,
         .begin = history_begin, .state = history_state,
         .report = history_report, .arg = &h};
     struct crew_unit *all;

@@ -208,10 +208,11 @@ journal_chain(struct check *c)
 {
     struct journal_options jo = {.readonly = true};
     struct frames *g = c->journal;
-    char path[DATADIR_PATH];
+    char path[DATADIR_PATH], name[40];
     struct err err = {0};
     uint32_t file;
     uint64_t pos;
+    int rc;
 
     if (journal_open(&g->journal, c->folder.world,
             datadir_sub(c->folder.dir, "journal", path), &jo, &err) < 0) {
@@ -222,12 +223,16 @@ journal_chain(struct check *c)
     g->last.epoch = c->at.cursor.epoch;
     g->last.check = c->at.cursor.check;
     g->clock_ms = c->at.clock_ms;
-    if (journal_walk(g->journal, &c->at.cursor, frame_read, g, &err) == 0) {
-        c->journal_whole = true;
-    } else {
-        journal_walked(g->journal, &file, &pos);
+    records_know(&c->folder.records, g->journal);
+    rc = journal_walk(g->journal, &c->at.cursor, frame_read, g, &err);
+    journal_walked(g->journal, &file, &pos);
+    snprintf(name, sizeof name, "journal/%08x.journal", file);
+    c->journal_whole = rc == 0;
+    if (rc < 0 && c->loose && err.code == ERR_DAMAGE && c->frames > 0)
+        finding_add(c->f, FINDING_NOTE, name, (int64_t)pos, "serve goes on "
+            "without the rest and raises leader epochs", "%s", err.text);
+    else if (rc < 0)
         frame_finding(c, file, pos, "%s", err.text);
-    }
     journal_close(g->journal);
     g->journal = NULL;
 }
@@ -340,8 +345,9 @@ log_ahead(struct check *c, struct check_log *l, struct err *err)
         g = &st.segments[st.segment_count - 1];
         log_path(&l->id, l->partition,
             &(struct plog_name){g->base_offset, g->epoch}, ".log", file);
-        finding_add(c->f, FINDING_DAMAGE, file, FINDING_NOWHERE,
-            "penstock salvage can keep them; serve will cut them off",
+        finding_add(c->f, c->loose ? FINDING_NOTE : FINDING_DAMAGE, file,
+            FINDING_NOWHERE, "penstock salvage can keep them; serve will "
+            "cut them off",
             "it has records up to offset %" PRId64 ", but journal and LMDB "
             "end at %" PRId64 ": frames at the journal's end are lost",
             st.written - 1, l->end);

@@ -96,6 +96,7 @@ check_lmdb(struct check *c, struct err *err)
     c->values = records.good + state.good;
     c->entries = state.good;
     c->whole = records_checkpoint(&c->folder.records, &c->at, &c->clean);
+    c->loose = records_loose(&c->folder.records);
     if (!c->whole)
         finding_add(c->f, FINDING_DAMAGE, LMDB_FILE, FINDING_NOWHERE,
             CHECK_SALVAGE, "it has no checkpoint that this build can read: "

@@ -41,6 +41,7 @@ struct check {
     bool journal_whole;          /* all frames after P were read */
     struct snapshot_head at;
     bool clean;
+    bool loose;                  /* records_loose() */
     struct omap topics;          /* id -> struct check_topic */
     struct omap logs;            /* LOG_KEY -> struct check_log */
     struct omap stores;          /* number u32 BE -> partitions as a value */

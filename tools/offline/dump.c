@@ -218,6 +218,9 @@ dump_headers(struct dump *d, struct span headers)
     while (headers_next(&headers, &key, &value) == 1) {
         snprintf(name, sizeof name, "header:%.*s",
             (int)(key.len < 50 ? key.len : 50), (const char *)key.ptr);
+        for (char *c = name; *c != '\0'; c++)
+            if (*c <= ' ' || *c == 127) /* they are a client's */
+                *c = '_';
         line_bytes(d, name, NULL, value);
     }
 }

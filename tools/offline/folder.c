@@ -109,19 +109,25 @@ records_release(struct omap *map)
     omap_init(map);
 }
 
+static Store__Checkpoint *
+checkpoint_unpack(const struct omap *map)
+{
+    uint8_t key = META_CHECKPOINT;
+    struct span value;
+
+    if (!records_get(map, span_of(&key, 1), &value))
+        return NULL;
+    return store__checkpoint__unpack(NULL, value.len, value.ptr);
+}
+
 bool
 records_checkpoint(const struct omap *map, struct snapshot_head *h,
     bool *clean)
 {
-    uint8_t key = META_CHECKPOINT;
-    Store__Checkpoint *c = NULL;
-    struct span value;
-    bool ok;
-
-    if (records_get(map, span_of(&key, 1), &value))
-        c = store__checkpoint__unpack(NULL, value.len, value.ptr);
-    ok = c != NULL && c->format == 1 && c->features == 0
+    Store__Checkpoint *c = checkpoint_unpack(map);
+    bool ok = c != NULL && c->format == 1 && c->features == 0
         && c->cluster_id.len == 16 && c->data_id.len == 16;
+
     if (ok) {
         *h = (struct snapshot_head){.cursor = {.epoch = c->epoch,
             .incarnation = c->incarnation,
@@ -135,6 +141,30 @@ records_checkpoint(const struct omap *map, struct snapshot_head *h,
     }
     store__checkpoint__free_unpacked(c, NULL);
     return ok;
+}
+
+bool
+records_loose(const struct omap *map)
+{
+    Store__Checkpoint *c = checkpoint_unpack(map);
+    char boot[64];
+    bool loose;
+
+    datadir_boot_id(boot);
+    loose = c != NULL && !c->clean && c->durability == DURABILITY_PROCESS
+        && strcmp(c->boot_id, boot) != 0;
+    store__checkpoint__free_unpacked(c, NULL);
+    return loose;
+}
+
+void
+records_know(const struct omap *map, struct journal *j)
+{
+    Store__Checkpoint *c = checkpoint_unpack(map);
+
+    for (size_t i = 0; c != NULL && i < c->n_incarnations; i++)
+        journal_know(j, c->incarnations[i]);
+    store__checkpoint__free_unpacked(c, NULL);
 }
 
 static int

@@ -42,6 +42,11 @@ void records_release(struct omap *);
 /* The record of the checkpoint. false: there is none that is right. */
 bool records_checkpoint(const struct omap *, struct snapshot_head *,
     bool *clean);
+/* Nothing was flushed (durability=process), and the machine has been
+ * restarted since: a gap at the journal's end is then no damage. */
+bool records_loose(const struct omap *);
+/* Tells the journal whose frames are ours, as recovery does. */
+void records_know(const struct omap *, struct journal *);
 /* Lays the operations of a frame's manifest over them. `frame` is proven. */
 struct frame_header;
 int records_apply(struct omap *, const struct frame_header *,

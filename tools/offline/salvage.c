@@ -258,6 +258,7 @@ put_checkpoint(struct salvage *s, struct err *err)
     c.clock_ms = s->clock_ms != 0 ? s->clock_ms : world_wall_ms(s->world);
     c.boot_id = boot;
     c.clean = true;
+    c.durability = DURABILITY_POWER;
     c.cluster_id.data = s->dir->cluster_id.bytes;
     c.cluster_id.len = 16;
     c.data_id.data = s->dir->data_id.bytes;

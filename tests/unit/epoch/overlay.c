@@ -211,7 +211,7 @@ holds(struct fixture *f, struct span key, struct span want)
 static void
 large_values_are_cut_and_joined(void **state)
 {
-    static uint8_t big[100000];
+    static uint8_t big[100100];
     static const size_t sizes[] = {0, 1, 1999, 2000, 2001, 4000, 4001, 99999,
         3, 50000};
     struct fixture *f = *state;

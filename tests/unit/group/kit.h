@@ -24,7 +24,7 @@ struct kit {
     struct world world;
     uint64_t rng;
     int64_t now;
-    char ids[8][320];                /* member ids, by token */
+    char ids[10][320];               /* member ids, by token */
 };
 
 uint64_t kit_seed(uint64_t otherwise);   /* PENSTOCK_SEED or otherwise */

@@ -185,6 +185,26 @@ test_journal(void **state)
     is_clean(k->dir);
 }
 
+/* The very first frame: nothing before it tells that there was one, but LMDB
+ * knows who wrote those behind it. */
+static void
+test_first_frame(void **state)
+{
+    struct kit *k = *state;
+    char path[512], live[128];
+
+    snprintf(live, sizeof live, "%s/live", k->root);
+    kit_open(k, live);
+    kit_records(k);
+    kit_fill(k, 1, 9);
+    kit_copy(live, k->dir);
+    kit_close(k);
+    is_clean(k->dir);
+    assert_true(kit_file(k->dir, "journal", ".journal", 0, path));
+    kit_flip(path, 20, 1);
+    is_damaged(k->dir, "00000000.journal");
+}
+
 /* The end of the journal is gone, but the segments have what it had. */
 static void
 test_segments_ahead_of_the_journal(void **state)
@@ -329,6 +349,7 @@ main(void)
         T(test_segment_cut_zeroed_gone),
         T(test_index_damage_is_a_note),
         T(test_journal),
+        T(test_first_frame),
         T(test_segments_ahead_of_the_journal),
         T(test_random_flips_in_lmdb),
         T(test_lmdb_cut_zeroed_gone),

@@ -26,3 +26,7 @@ TESTS += %D%/dump
 %C%_dump_SOURCES = %D%/dump.c %D%/kit.c %D%/kit.h
 %C%_dump_LDADD = $(OFFLINE_TEST_LIBS)
 endif
+
+# what the commands say, on the folder of a server that was killed
+dist_check_SCRIPTS += %D%/commands.t
+TESTS += %D%/commands.t
