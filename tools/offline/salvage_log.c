@@ -195,6 +195,9 @@ logs_sync(struct salvage *s, struct err *err)
     return 0;
 }
 
+/* More starts than that do not raise it between two batches. */
+enum { LEADER_EPOCH_LEAP = 1000 };
+
 static int
 log_write(struct salvage *s, struct salvage_log *l, const struct batch *b,
     uint64_t epoch, struct err *err)
@@ -307,6 +310,21 @@ log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
     }
     if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
         return -1;
+    /* The leader epoch lies outside of the batch's CRC. One that goes back or
+     * leaps is damage: the batch goes on under the one before it. */
+    if (b.leader_epoch < l->leader_epoch
+        || b.leader_epoch > l->leader_epoch + LEADER_EPOCH_LEAP) {
+        uint8_t *copy = xmemdup(b.bytes.ptr, b.bytes.len);
+        enum batch_status st;
+        int rc;
+
+        batch_stamp(copy, b.base_offset, l->leader_epoch);
+        st = batch_parse(span_of(copy, b.bytes.len), &b);
+        assert(st == BATCH_OK);
+        rc = log_write(s, l, &b, epoch, err);
+        free(copy);
+        return rc;
+    }
     return log_write(s, l, &b, epoch, err);
 }
 

@@ -28,7 +28,7 @@ struct fake {
     fake_fn answer;
     int version_max[128];        /* announced; 0 for a key: the table's */
     bool old_api_versions;       /* knows version 0 of it only */
-    enum fake_trick trick;
+    _Atomic(enum fake_trick) trick;
     int seen[128];               /* requests by key */
     int last_version[128];
     void *arg;
