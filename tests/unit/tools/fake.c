@@ -51,7 +51,7 @@ announce(struct fake *f, struct api_versions_response *resp, struct arena *a)
 static void
 play_trick(struct fake *f, struct buf *frame)
 {
-    switch (f->trick) {
+    switch ((enum fake_trick)f->trick) {
     case FAKE_HONEST:
         break;
     case FAKE_WRONG_CORRELATION:
