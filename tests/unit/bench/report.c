@@ -78,14 +78,14 @@ json_has_each_figure_by_its_key(void **state)
 {
     struct report r;
     struct buf text;
-    json_t *j;
+    json_t *all, *j;
 
     report_init(&r, "process");
     report_add(&r, &(struct figure){.key = "orders_per_s", .name = "orders",
         .unit = "/s", .value = 300000, .floor = 600000, .goal = "many"});
     buf_init(&text, 65536);
     report_json(&r, &text);
-    j = json_loadb((const char *)text.ptr, text.len, 0, NULL);
+    j = all = json_loadb((const char *)text.ptr, text.len, 0, NULL);
     assert_non_null(j);
     assert_int_equal(json_integer_value(json_object_get(j, "orders_per_s")),
         300000);
@@ -95,6 +95,7 @@ json_has_each_figure_by_its_key(void **state)
     assert_true(json_real_value(json_object_get(j, "ratio")) == 0.5);
     assert_string_equal(json_string_value(json_object_get(j, "goal")), "many");
     assert_null(json_object_get(j, "floor_is"));
+    json_decref(all);
     buf_release(&text);
     report_release(&r);
 }
