@@ -198,14 +198,15 @@ struct slot {
     unsigned unit;
 };
 
-/* One unit's process has ended. */
-static int
+/* One unit's process has ended. Did the unit fail? */
+static bool
 crew_reap(struct crew *c, struct crew_unit *all, struct slot *slots)
 {
     int status;
     pid_t pid = wait(&status);
     unsigned i = 0;
     struct crew_unit *u;
+    bool bad;
 
     assert(pid > 0);
     while (slots[i].pid != pid)
@@ -217,9 +218,9 @@ crew_reap(struct crew *c, struct crew_unit *all, struct slot *slots)
         snprintf(u->note, sizeof u->note, "its history failed: signal %d",
             WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     }
-    c->report(c->arg, slots[i].unit, u);
+    bad = c->report(c->arg, slots[i].unit, u);
     fflush(stdout);
-    return u->failed > 0 || u->broken;
+    return bad;
 }
 
 int

@@ -33,12 +33,13 @@ struct crew {
     void (*begin)(void *arg, unsigned unit, struct crew_unit *);
     /* Tries state number unit->next. -1: failed, said by crew_fail(). */
     int (*state)(void *arg, unsigned unit, struct crew_unit *);
-    /* One line of TAP when a unit is through. */
-    void (*report)(void *arg, unsigned unit, const struct crew_unit *);
+    /* One line of TAP when a unit is through; whether it failed, which is
+     * the program's to say: damage may crash where nothing can detect it. */
+    bool (*report)(void *arg, unsigned unit, const struct crew_unit *);
     void *arg;
 };
 
-/* Runs all units; returns those that have failures. NULL folder: one is
+/* Runs all units; returns how many failed. NULL folder: one is
  * made in memory if there is a place for it, and removed. `only`: one state
  * of one unit, in this process. */
 int crew_run(struct crew *, struct crew_unit **all);

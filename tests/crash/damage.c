@@ -355,7 +355,7 @@ folders_state(void *arg, unsigned unit, struct crew_unit *u)
 
 static const char *program;
 
-static void
+static bool
 folders_report(void *arg, unsigned unit, const struct crew_unit *u)
 {
     const struct folders *p = arg;
@@ -378,6 +378,7 @@ folders_report(void *arg, unsigned unit, const struct crew_unit *u)
     if (bad)
         printf("# again: %s -r %u STATE %llu %llu\n", program, unit,
             (unsigned long long)p->count, (unsigned long long)p->seed);
+    return bad;
 }
 
 int

@@ -342,7 +342,7 @@ places_state(void *arg, unsigned unit, struct crew_unit *u)
 
 static const char *program;
 
-static void
+static bool
 places_report(void *arg, unsigned unit, const struct crew_unit *u)
 {
     const struct places *p = arg;
@@ -359,7 +359,7 @@ places_report(void *arg, unsigned unit, const struct crew_unit *u)
         (unsigned long long)n[COUNT_FULL],
         (unsigned long long)n[COUNT_HEALED]);
     if (!bad)
-        return;
+        return false;
     if (u->broken)
         printf("# %s\n", u->note);
     else
@@ -368,6 +368,7 @@ places_report(void *arg, unsigned unit, const struct crew_unit *u)
             u->first);
     printf("# again: %s -r %u STATE %llu %llu\n", program, unit,
         (unsigned long long)p->count, (unsigned long long)p->seed);
+    return true;
 }
 
 int

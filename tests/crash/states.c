@@ -305,7 +305,7 @@ history_state(void *arg, unsigned unit, struct crew_unit *u)
 
 static const char *program;
 
-static void
+static bool
 history_report(void *arg, unsigned unit, const struct crew_unit *u)
 {
     const struct history *h = arg;
@@ -315,7 +315,7 @@ history_report(void *arg, unsigned unit, const struct crew_unit *u)
         bad ? "not " : "", unit, (unsigned long long)u->done,
         (unsigned long long)u->counts[COUNT_OPS]);
     if (!bad)
-        return;
+        return false;
     if (u->broken)
         printf("# %s\n", u->note);
     else
@@ -324,6 +324,7 @@ history_report(void *arg, unsigned unit, const struct crew_unit *u)
             u->first);
     printf("# again: %s -r %u STATE %llu %llu\n", program, unit,
         (unsigned long long)h->count, (unsigned long long)h->seed);
+    return true;
 }
 
 static void
