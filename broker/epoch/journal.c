@@ -549,8 +549,10 @@ walk_advance(struct walk *k, const struct frame_header *h)
 
     k->last = *h;
     k->last_length = h->length;
-    k->last_slot = (struct journal_slot){(uint32_t)k->file, k->pos,
-        journal_pad(h->length)};
+    k->last_slot = (struct journal_slot){.file = (uint32_t)k->file,
+        .pos = k->pos,
+        .size = journal_pad(h->length),
+        .to = f};
     k->pos += k->last_slot.size;
     f->newest = h->epoch;
     f->used = k->pos;
@@ -723,6 +725,7 @@ journal_take(struct journal *j, uint32_t length, struct frame_header *h)
         j->pos = 0;
     }
     slot.file = (uint32_t)j->current;
+    slot.to = j->files[j->current];
     slot.pos = j->pos;
     j->pos += slot.size;
     h->incarnation = j->incarnation;
@@ -754,7 +757,7 @@ journal_write_hint(struct journal *j, const struct journal_slot *slot,
     const void *frame)
 {
     static const uint8_t zeros[8];
-    struct journal_file *f = j->files[slot->file];
+    struct journal_file *f = slot->to;
     struct world *w = j->world;
     uint64_t size = JOURNAL_BLOCK + slot->size;
     void *p = NULL;
@@ -782,7 +785,7 @@ int
 journal_write(struct journal *j, const struct journal_slot *slot,
     const void *frame, struct err *err)
 {
-    struct journal_file *f = j->files[slot->file];
+    struct journal_file *f = slot->to;
     struct world *w = j->world;
 
 #ifdef SEEDED_BUGS

@@ -33,9 +33,13 @@ struct journal_cursor {
 };
 
 /* Where one frame goes. */
+struct journal_file;
+
 struct journal_slot {
     uint32_t file;
     uint64_t pos, size;          /* size: padded */
+    struct journal_file *to;     /* that file, for who writes: the list of
+                                    them may grow meanwhile */
 };
 
 /* Makes the files in `dir`, which exists and is empty of them. */
@@ -87,7 +91,6 @@ uint64_t journal_bytes(const struct journal *);          /* of all files */
 uint64_t journal_used(const struct journal *);   /* of frames not recycled */
 
 /* Growth: the keeper makes and zeroes a file (slow), the loop takes it in. */
-struct journal_file;
 struct journal_file *journal_make_file(struct world *, const char *dir,
     enum durability, uint32_t number, uint64_t bytes, struct err *);
 void journal_add_file(struct journal *, struct journal_file *);
