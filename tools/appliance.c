@@ -14,6 +14,7 @@
 #include "base/diag.h"
 #include "http.h"
 #include "net/loop.h"
+#include "partition/cleaner.h"
 #include "port/local.h"
 #include "task/engine.h"
 
@@ -85,6 +86,7 @@ open_broker(struct appliance *a, const struct appliance_options *o,
     if (o->keep_logs)
         local_keep_logs(a->local);
     api_start(a->api);
+    cleaner_start(api_topics(a->api), 0);
     return 0;
 }
 
@@ -134,14 +136,16 @@ count_crashes(struct appliance *a)
 
     for (const struct ps_app *p = a->apps; p->name != NULL; p++) {
         unsigned n = local_app_crashes(a->local, p->name);
+        struct err err;
 
         if (!crashed)
             continue;
         local_app_set_crashes(a->local, p->name, ++n);
         if (n < CRASHES_MAX || local_app_paused(a->local, p->name, NULL))
             continue;
-        local_app_set_paused(a->local, p->name, true,
-            "it was running at three crashes in a row");
+        if (local_app_set_paused(a->local, p->name, true,
+                "it was running at three crashes in a row", &err) < 0)
+            diag(WARN, TASK, "%s", err.text);
         diag(ERROR, TASK, "application %s was running at %u crashes in a "
             "row: it stays paused until penstock streams resume %s", p->name,
             n, p->name);
@@ -278,6 +282,7 @@ appliance_close(struct appliance *a)
     }
     stop_apps(a);
     if (a->seq != NULL && a->api != NULL) {
+        cleaner_stop(api_topics(a->api)->cleaner);
         seq_on_publish(a->seq, NULL, NULL);
         seq_stop(a->seq);
     }

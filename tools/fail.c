@@ -23,6 +23,7 @@ exit_of_kerr(int kerr)
     case KERR_UNKNOWN_TOPIC_OR_PARTITION:
     case KERR_UNKNOWN_TOPIC_ID:
     case KERR_GROUP_ID_NOT_FOUND:
+    case KERR_TRANSACTIONAL_ID_NOT_FOUND:
         return CLI_NOT_FOUND;
     case KERR_TOPIC_ALREADY_EXISTS:
     case KERR_NON_EMPTY_GROUP:

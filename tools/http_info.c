@@ -61,6 +61,24 @@ is_quiet(struct http *h)
     return h->quiet;
 }
 
+/* What stands still though it has input will not be done by waiting, and who
+ * took it for settled would read what is not yet there. */
+static bool
+is_held_up(struct http_call *c)
+{
+    const struct engine *e = c->http->env.engine;
+    struct task_info info;
+    unsigned task;
+
+    if (e == NULL || !engine_is_held_up(e, &task))
+        return false;
+    engine_task_info(e, task, &info);
+    http_fail(c, 409, "HELD_UP", "task %s of %s %s, and input waits for it",
+        info.name, info.app, info.state == TASK_PAUSED ? "is paused"
+        : info.state == TASK_FAILED ? "has failed" : "does not run yet");
+    return true;
+}
+
 static bool
 look_for_quiet(struct http_call *c)
 {
@@ -78,6 +96,8 @@ look_for_quiet(struct http_call *c)
         c->look_us *= 2;
     if (c->quiet < QUIET_LOOKS)
         return false;
+    if (is_held_up(c))
+        return true;
     json_init(&j, &c->out);
     json_object_begin(&j);
     json_key(&j, "epoch");

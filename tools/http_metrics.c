@@ -18,6 +18,7 @@
 #include "epoch/seq.h"
 #include "epoch/tail.h"
 #include "net/net.h"
+#include "partition/cleaner.h"
 #include "task/engine.h"
 #include "wire/wire.h"
 
@@ -235,6 +236,27 @@ put_topics(struct buf *b, struct api *api)
         groups_count(api_groups(api)));
 }
 
+static void
+put_cleaner(struct buf *b, const struct cleaner *c)
+{
+    static const struct cleaner_counters none;
+    const struct cleaner_counters *k = c == NULL ? &none
+                                                 : cleaner_counters(c);
+
+#define X(name, help) counted(b, "cleaner_", #name, help, k->name);
+    CLEANER_COUNTERS(X)
+#undef X
+    family(b, "cleaner_last_pass_seconds", "gauge", "how long it took");
+    buf_printf(b, "penstock_cleaner_last_pass_seconds %.6f\n",
+        (double)k->last_pass_ns / 1e9);
+    family(b, "cleaner_dirty_ratio_max", "gauge", "of a compacted log: the "
+        "share of its bytes that no pass has seen");
+    buf_printf(b, "penstock_cleaner_dirty_ratio_max %.4f\n",
+        k->dirty_ratio_max);
+    single(b, "cleaner_damaged", "gauge", "logs that can't be compacted, "
+        "since a batch is damaged", k->damaged);
+}
+
 /* ---- tasks -------------------------------------------------------------- */
 
 static void
@@ -283,6 +305,7 @@ http_get_metrics(struct http_call *c)
     put_net(&c->out, e->net);
     put_apis(&c->out, e->api);
     put_topics(&c->out, e->api);
+    put_cleaner(&c->out, api_topics(e->api)->cleaner);
     put_tasks(&c->out, e->engine);
     http_reply(c, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

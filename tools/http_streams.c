@@ -187,13 +187,18 @@ void
 http_post_pause(struct http_call *c)
 {
     const struct ps_app *app = find_app(c);
+    struct err err;
+    int rc;
 
     if (app == NULL)
         return;
-    local_app_set_paused(c->http->env.local, app->name, true,
-        "paused by request");
+    rc = local_app_set_paused(c->http->env.local, app->name, true,
+        "paused by request", &err);
     engine_pause(c->http->env.engine, app->name);
-    reply_state(c, app);
+    if (rc < 0)
+        http_fail(c, 503, "UNAVAILABLE", "%s", err.text);
+    else
+        reply_state(c, app);
 }
 
 /* A person says that it may run: what it did before is forgiven. */
@@ -201,11 +206,17 @@ void
 http_post_resume(struct http_call *c)
 {
     const struct ps_app *app = find_app(c);
+    struct err err;
+    int rc;
 
     if (app == NULL)
         return;
     local_app_set_crashes(c->http->env.local, app->name, 0);
-    local_app_set_paused(c->http->env.local, app->name, false, NULL);
+    rc = local_app_set_paused(c->http->env.local, app->name, false, NULL,
+        &err);
     engine_resume(c->http->env.engine, app->name);
-    reply_state(c, app);
+    if (rc < 0)
+        http_fail(c, 503, "UNAVAILABLE", "%s", err.text);
+    else
+        reply_state(c, app);
 }

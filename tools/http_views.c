@@ -54,7 +54,8 @@ view_find(struct http_call *c, struct view *v)
          && a != NULL && a->name != NULL; a++) {
         v->partitions = local_view_partitions(e->local, a->name, name);
         if (v->partitions > 0
-            && engine_store_serdes(e->engine, name, &v->key, &v->value)) {
+            && engine_store_serdes(e->engine, a->name, name, &v->key,
+                &v->value)) {
             v->app = a;
             v->name = name;
             return true;

@@ -13,6 +13,7 @@
 enum {
     WAITING_MAX = 1000,
     WITHIN_MS = 10000,           /* unless the request says otherwise */
+    WITHIN_MS_MAX = 3600000,
 };
 
 int64_t
@@ -33,9 +34,12 @@ http_wait(struct http_call *c, http_look_fn *look)
         return;
     }
     if (c->until_ns == 0) {
-        if (!http_number(c, "within_ms", WITHIN_MS, 0, HTTP_WAIT_MS_MAX,
+        if (!http_number(c, "within_ms", WITHIN_MS, 0, WITHIN_MS_MAX,
                 &within))
             return;
+        /* Who wants to wait longer asks again. */
+        if (within > HTTP_WAIT_MS_MAX)
+            within = HTTP_WAIT_MS_MAX;
         c->until_ns = http_now_ns(h) + within * 1000000;
     }
     c->look = look;

@@ -32,7 +32,7 @@ APPLIANCE_LIBS = %D%/libappliance.a streams/services/libservices.a \
     streams/task/libtask.a streams/topology/libtopology.a \
     streams/port/libport.a streams/serde/libserde.a \
     broker/api/libapi.a broker/net/libnet.a broker/partition/libpartition.a \
-    broker/group/libgroup.a broker/epoch/libepoch.a broker/plog/libplog.a \
+    broker/txn/libtxn.a broker/group/libgroup.a broker/epoch/libepoch.a broker/plog/libplog.a \
     broker/wire/libwire.a broker/record/librecord.a proto/libproto.a \
     broker/base/libbase.a
 
@@ -45,6 +45,7 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/crash.c %D%/crash.h \
     %D%/dev.c \
     %D%/group.c \
+    %D%/seek.c \
     %D%/help.c \
     %D%/letters.c %D%/letters.h \
     %D%/main.c \
@@ -53,6 +54,9 @@ noinst_LIBRARIES += %D%/libcommands.a
     %D%/serve.c %D%/serve.h \
     %D%/settings.c %D%/settings.h %D%/settings.tbl \
     %D%/topic.c %D%/topic.h \
+    %D%/topic_config.c \
+    %D%/topic_trim.c \
+    %D%/txn.c \
     %D%/version.c \
     %D%/views.c %D%/views.h
 
@@ -76,4 +80,5 @@ dist_man_MANS += %D%/man/penstock.1 \
     %D%/man/penstock-serve.1 \
     %D%/man/penstock-stock.1 \
     %D%/man/penstock-streams.1 \
-    %D%/man/penstock-topic.1
+    %D%/man/penstock-topic.1 \
+    %D%/man/penstock-txn.1

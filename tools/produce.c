@@ -38,10 +38,11 @@ const struct opt opts_produce[] = {
     {0, "raw", NULL, "bytes as they are, also on a shop topic"},
     {0, "from", "csv:FILE", "rows as JSON objects; - is stdin"},
     {0, "timestamp", "TIME", "of the records (now)"},
+    {0, "txn", "ID", "all or nothing: one transaction with that id"},
     {0, NULL, NULL, NULL},
 };
 
-enum { HEADERS_MAX = 64 };
+enum { HEADERS_MAX = 64, TXN_TIMEOUT_MS = 60000 };
 
 struct job {
     struct cli *cli;
@@ -56,6 +57,7 @@ struct job {
     struct client *client;
     const struct client_topic *topic;
     struct writer *writer;
+    struct client_txn txn;
     struct arena arena;                  /* of one record */
     struct sheet sheet;
     int64_t count;
@@ -236,7 +238,7 @@ from_stdin(struct job *j, struct err *err)
         }
         /* Whoever types, or a slow pipe, is not kept waiting for a full
          * batch. */
-        if (j->writer != NULL && !lines_ready(&in)
+        if (j->writer != NULL && j->txn.id == NULL && !lines_ready(&in)
             && writer_flush(j->writer, err) != 0) {
             n = -1;
             break;
@@ -320,11 +322,25 @@ acked(void *arg, int32_t partition, int64_t offset, int32_t count)
     }
 }
 
+/* All of it, or with a bad line nothing. */
+static int
+end_txn(struct job *j, int rc, struct err *err)
+{
+    struct err ignored;
+
+    if (rc == 0)
+        return client_txn_end(&j->txn, true, err);
+    if (client_txn_end(&j->txn, false, &ignored) == 0)
+        cli_say(j->cli, "nothing was written: the transaction is aborted");
+    return rc;
+}
+
 static int
 run(struct job *j, struct err *err)
 {
     struct writer_conf conf = {.codec = j->codec, .acked = acked, .arg = j};
     const char *from = cli_get(j->cli, "from");
+    const char *id = cli_get(j->cli, "txn");
     int rc;
 
     j->client = cli_client(j->cli, err);
@@ -333,8 +349,13 @@ run(struct job *j, struct err *err)
     j->topic = topic_named(j->client, j->cli->args[0], err);
     if (j->topic == NULL)
         return -1;
-    if (!j->cli->dry_run)
+    if (!j->cli->dry_run) {
+        if (id != NULL && client_txn_open(j->client, id, TXN_TIMEOUT_MS, &j->txn,
+                err) != 0)
+            return -1;
+        conf.txn = id == NULL ? NULL : &j->txn;
         j->writer = writer_new(j->client, j->topic, &conf);
+    }
     if (from != NULL)
         rc = from_csv(j, from, err);
     else if (j->cli->arg_count > 1)
@@ -349,7 +370,7 @@ run(struct job *j, struct err *err)
         if (writer_flush(j->writer, rc == 0 ? err : &flush) != 0)
             rc = -1;
     }
-    return rc;
+    return j->txn.id == NULL ? rc : end_txn(j, rc, err);
 }
 
 int

@@ -125,8 +125,8 @@ outcome_end(struct outcome *o)
 /* ---- create ------------------------------------------------------------- */
 
 /* Sizes and durations may have their units: what ends in .bytes, in .ms. */
-static int
-setting_value(const char *key, const char *text, struct arena *a,
+int
+topic_setting_value(const char *key, const char *text, struct arena *a,
     struct span *out, struct err *err)
 {
     size_t n = strlen(key);
@@ -165,7 +165,7 @@ read_settings(const struct cli *cli, struct arena *a,
             return err_set(err, ERR_USAGE, "-c '%.80s' is not KEY=VALUE", text);
         key = arena_strndup(a, text, (size_t)(equals - text));
         c->name = span_str(key);
-        if (setting_value(key, equals + 1, a, &c->value, err) != 0)
+        if (topic_setting_value(key, equals + 1, a, &c->value, err) != 0)
             return -1;
     }
     return 0;

@@ -38,7 +38,7 @@ const struct opt opts_settle[] = {
     {0, NULL, NULL, NULL},
 };
 
-enum { PAGE = 500, COLUMNS_MAX = 64 };
+enum { PAGE = 500, COLUMNS_MAX = 64, SETTLE_STEP_MS = 20000 };
 
 /* ---- asking ------------------------------------------------------------- */
 
@@ -453,23 +453,44 @@ cmd_streams_resume(struct cli *cli)
 
 /* ---- settle ------------------------------------------------------------- */
 
+/* The front waits for less than a minute at a time. 0 with *root NULL: it is
+ * to be asked again. */
+static int
+settle_step(const struct cli *cli, int ms, bool again, json_t **root,
+    struct err *err)
+{
+    char path[64];
+    int kerr;
+
+    *root = NULL;
+    snprintf(path, sizeof path, "/v1/settle?within_ms=%d", ms);
+    if (views_ask(cli, "POST", path, ms, root, err) == 0)
+        return 0;
+    *root = NULL;
+    return again && client_kerr(err, &kerr)
+        && kerr == KERR_REQUEST_TIMED_OUT ? 0 : -1;
+}
+
 int
 cmd_settle(struct cli *cli)
 {
-    char path[64];
     int64_t within;
     struct err err;
-    json_t *root;
+    json_t *root = NULL;
 
     if (cli_args(cli, 0, 0, &err) != 0
         || cli_ms(cli, "within", 10000, &within, &err) != 0)
         return cli_fail(cli, &err);
     if (within > 3600000)
         within = 3600000;
-    snprintf(path, sizeof path, "/v1/settle?within_ms=%lld",
-        (long long)within);
-    if (views_ask(cli, "POST", path, (int)within, &root, &err) != 0)
-        return cli_fail(cli, &err);
+    while (root == NULL) {
+        int64_t step = within < SETTLE_STEP_MS ? within : SETTLE_STEP_MS;
+
+        within -= step;
+        if (settle_step(cli, (int)step, within > 0 && !cli_stop, &root,
+                &err) != 0)
+            return cli_fail(cli, &err);
+    }
     printed_as_json(cli, root);
     json_decref(root);
     return CLI_OK;

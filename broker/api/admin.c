@@ -22,8 +22,10 @@ enum {
     ACT_COST = 192,              /* bytes of a deletion or trim, at most */
     TOPIC_COST = 256,            /* of a topic's record, beside its texts */
     CONFIG_COST = 16,
-    NAME_SHOWN = 249,            /* bytes of what a client sent, in answers */
 };
+
+static const char over_quota[] = "The quota for making and deleting "
+    "partitions is used up: try again later.";
 
 /* ---- room (api_priv.h) ---- */
 
@@ -100,12 +102,6 @@ repeats(struct request *r, const struct span *first, size_t n, size_t size)
     }
     table_release(&seen);
     return twice;
-}
-
-static int
-name_len(struct span name)
-{
-    return (int)(name.len < NAME_SHOWN ? name.len : NAME_SHOWN);
 }
 
 /* ---- CreateTopics ---- */
@@ -186,7 +182,7 @@ judge_config(struct request *r, const struct create_topics_request_config *in,
 
     if (def == NULL) {
         err_set(&c->err, ERR_USAGE, "Unknown topic config name: %.*s",
-            name_len(in->name), (const char *)in->name.ptr);
+            NAME_ARGS(in->name));
         return KERR_INVALID_CONFIG;
     }
     if (in->value.ptr == NULL) {
@@ -221,6 +217,10 @@ judge_configs(struct request *r, const struct create_topics_request_topic *in,
     c->new.settings = c->settings;
     for (size_t i = 0; i < n && error == KERR_NONE; i++)
         error = judge_config(r, &in->configs.v[i], c);
+    if (error == KERR_NONE && topic_config_check(&(struct topic_config){
+            .set = c->settings, .count = c->new.setting_count,
+            .below = &r->api->topics.defaults.node}, &c->err) < 0)
+        error = KERR_INVALID_CONFIG;
     return error;
 }
 
@@ -291,11 +291,13 @@ creation_configs(struct request *r, const struct creation *c,
     for (size_t i = 0; (def = config_def_nth(i)) != NULL; i++) {
         struct create_topics_response_config *to = &out->configs.v[i];
         const char *own = setting_of(c, def);
+        enum config_source source = CONFIG_FROM_TOPIC;
 
+        if (own == NULL)
+            own = config_default(r->api, def, &source);
         to->name = span_str(def->name);
-        to->value = span_str(own != NULL ? own : def->value);
-        to->config_source = own != NULL ? CONFIG_FROM_TOPIC
-                                        : CONFIG_FROM_DEFAULT;
+        to->value = span_str(own);
+        to->config_source = (int8_t)source;
     }
     if (c->new.setting_count == 0)
         *shared = out->configs.v;
@@ -349,6 +351,10 @@ create_all(struct request *r, struct creation *list, size_t n, bool dry,
     for (size_t i = 0; i < n; i++) {
         struct topic *t = NULL;
 
+        if (list[i].error == KERR_NONE && !dry
+            && !quota_mutate(r, list[i].new.partitions))
+            list[i].error = refuse(&list[i], KERR_THROTTLING_QUOTA_EXCEEDED,
+                over_quota);
         if (list[i].error == KERR_NONE)
             list[i].error = topics_create(&r->api->topics, &list[i].new, dry,
                 &t, &list[i].err);
@@ -495,6 +501,11 @@ deletion_do(struct request *r, struct deletion *d,
 
     out->name = d->name;
     out->topic_id = d->id;
+    if (d->error == KERR_NONE
+        && !quota_mutate(r, d->topic->partition_count)) {
+        d->error = KERR_THROTTLING_QUOTA_EXCEEDED;
+        d->why = over_quota;
+    }
     if (d->error == KERR_NONE) {
         out->name = arena_copy(&r->arena, span_str(d->topic->name));
         out->topic_id = d->topic->id;
@@ -576,8 +587,8 @@ judge_growth(struct request *r,
     return topics_grow(&r->api->topics, t, in->count, true, err);
 }
 
-static size_t
-topic_cost(const struct topic *t)
+size_t
+topic_record_cost(const struct topic *t)
 {
     size_t cost = TOPIC_COST + strlen(t->name);
 
@@ -620,7 +631,7 @@ judge_growths(struct request *r, const bool *twice,
             error = judge_growth(r, in, t, &err);
         }
         if (error == KERR_NONE)
-            cost += topic_cost(t);
+            cost += topic_record_cost(t);
         growth_answer(r, error, &err, &out->results.v[i]);
     }
     return cost;
@@ -635,10 +646,19 @@ grow_all(struct request *r, struct create_partitions_response *out)
         const struct create_partitions_request_topic *in = &body->topics.v[i];
         struct err err = {0};
         struct topic *t = topics_find(&r->api->topics, in->name);
+        enum kerr error;
 
-        if (out->results.v[i].error_code == KERR_NONE)
-            growth_answer(r, topics_grow(&r->api->topics, t, in->count,
-                body->validate_only, &err), &err, &out->results.v[i]);
+        if (out->results.v[i].error_code != KERR_NONE)
+            continue;
+        if (!body->validate_only
+            && !quota_mutate(r, in->count - t->partition_count)) {
+            err_set(&err, ERR_LIMIT, "%s", over_quota);
+            error = KERR_THROTTLING_QUOTA_EXCEEDED;
+        } else {
+            error = topics_grow(&r->api->topics, t, in->count,
+                body->validate_only, &err);
+        }
+        growth_answer(r, error, &err, &out->results.v[i]);
     }
 }
 

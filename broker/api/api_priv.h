@@ -12,7 +12,10 @@
 #define API_API_PRIV_H
 
 #include "api/api.h"
+#include "api/quota.h"
+#include "api/resource.h"
 #include "base/arena.h"
+#include "txn/txns.h"
 #include "wire/wire.h"
 
 enum { REQUEST_MAGIC = 0x4e90e570, SESSION_MAGIC = 0x5e5510f1 };
@@ -23,6 +26,7 @@ TAILQ_HEAD(request_list, request);
 TAILQ_HEAD(waiting_list, request);
 TAILQ_HEAD(gated_by_epoch, gated);
 TAILQ_HEAD(gated_by_session, gated);
+TAILQ_HEAD(muted_list, session);
 
 struct session {
     uint32_t magic;
@@ -30,6 +34,8 @@ struct session {
     struct conn *conn;
     struct request_list requests;        /* not yet replied to */
     struct gated_by_session gated;       /* replied to, waiting for publish */
+    TAILQ_ENTRY(session) muted;
+    int64_t muted_until;         /* not read from before; 0: it is */
 };
 
 struct request {
@@ -42,7 +48,8 @@ struct request {
     struct request_header header;
     const struct wire_api *desc;
     struct arena arena;          /* the decoded body, and the response */
-    void *body;
+    void *body, *response;
+    int64_t throttle_ms;         /* quota_mutate() */
     TAILQ_ENTRY(request) next, waiting;
     void (*cancel)(struct request *);    /* the session has ended */
     void *priv;                  /* the handler's, while it waits */
@@ -82,7 +89,16 @@ request_fn handle_produce, handle_fetch, handle_list_offsets,
     handle_offset_for_leader_epoch, handle_describe_configs,
     handle_create_partitions, handle_delete_groups, handle_describe_cluster,
     handle_alter_configs, handle_incremental_alter_configs,
-    handle_offset_delete;
+    handle_add_partitions_to_txn, handle_add_offsets_to_txn,
+    handle_txn_offset_commit, handle_end_txn, handle_write_txn_markers,
+    handle_describe_producers, handle_describe_transactions,
+    handle_list_transactions,
+    handle_offset_delete, handle_describe_topic_partitions,
+    handle_elect_leaders, handle_alter_reassignments,
+    handle_list_reassignments, handle_describe_log_dirs,
+    handle_list_config_resources, handle_describe_client_quotas,
+    handle_alter_client_quotas, handle_consumer_group_heartbeat,
+    handle_consumer_group_describe;
 
 /* ---- what else they share ---- */
 
@@ -99,10 +115,15 @@ struct api {
     struct api_options opts;
     struct topics topics;
     struct groups groups;
+    struct resources resources;
+    struct quotas quotas;
+    struct txns txns;
     struct group_effects group_fx;       /* reused */
+    struct txn_effects txn_fx;           /* reused */
     int64_t next_producer_id;            /* handed out below; in memory */
     int64_t producer_ids_end;            /* reserved durably up to here */
     struct gated_by_epoch gated;         /* in the order of epochs */
+    struct muted_list muted;             /* sessions, by muted_until */
     struct waiting_list fetches;         /* waiting, by deadline */
     struct waiting_list woken;           /* waiting ones to look at again */
     struct wire_out out;                 /* reused */
@@ -154,17 +175,39 @@ enum { ROOM_SYSTEM_MAX = 64 * 1024 };    /* bytes, in one epoch */
 void group_request(struct request *, const struct group_event *,
     size_t bytes);
 void group_refuse(struct request *, enum group_fx_kind, enum kerr);
+/* groups.c: offsets of a transaction: judged when they come (the answer is
+ * in api->group_fx), committed when it ends. */
+void groups_judge_pending(struct api *, const struct group_event *);
+void groups_commit_pending(struct api *, struct span group,
+    const struct group_commit_item *, size_t n);
+/* The client as DescribeGroups shows it. */
+struct span request_client_id(const struct request *);
+struct span request_client_host(struct request *);
+/* consumer_groups.c */
+void consumer_group_beaten(struct request *, const struct group_fx *,
+    uint64_t gate);
+void consumer_groups_init(struct api *);         /* before groups are loaded */
 enum { GROUP_OFFSET_COST = 160 };        /* bytes, beside names and metadata */
 /* offsets.c */
 void offsets_deleted(struct request *, const struct group_fx *,
     uint64_t gate);
 void offsets_committed(struct request *, const struct group_fx *);
 
-enum config_source {             /* the numbers of DescribeConfigs */
-    CONFIG_FROM_TOPIC = 1,
-    CONFIG_FROM_BROKER = 4,      /* static: what the process was told */
-    CONFIG_FROM_DEFAULT = 5,
+/* What one may do where nobody is refused anything, as the bits of KIP-430:
+ * the operations that Kafka knows for such a resource. */
+enum {
+    AUTHORIZED_TOPIC = 0xdf8,    /* read to describe, the configs */
+    AUTHORIZED_CLUSTER = 0x1fa0, /* create, alter, describe, the rest */
 };
+
+/* For a sentence with a name that a client sent: %.*s. */
+enum { NAME_SHOWN = 249 };       /* bytes of it */
+#define NAME_ARGS(s)                                                           \
+    (int)((s).len < NAME_SHOWN ? (s).len : NAME_SHOWN),                        \
+        (s).ptr == NULL ? "" : (const char *)(s).ptr
+
+/* admin.c: bytes of a topic's record, at most. */
+size_t topic_record_cost(const struct topic *);
 
 /* Texts of records end at a NUL. */
 static inline bool
@@ -180,11 +223,25 @@ wire_count(int32_t n)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* quotas.c: the answer of `bytes` is made: the milliseconds for which its
+ * sender has to wait. */
+int64_t quota_answered(struct request *, size_t bytes);
+/* The same for a connection that begins. */
+int64_t quota_connected(struct api *, const struct conn *);
+/* Bytes of an answer to a fetch, at most. */
+size_t quota_fetch_max(const struct request *);
+/* `partitions` are about to be made or deleted. false: not now, say
+ * THROTTLING_QUOTA_EXCEEDED. */
+bool quota_mutate(struct request *, int32_t partitions);
+int api_load_quotas(struct api *, struct err *);
+
 /* dispatch.c calls these */
 void fetch_recheck(struct api *);        /* after a publish */
 int64_t fetch_tick(struct api *, int64_t now_ms);        /* ms until due */
 int api_load_groups(struct api *, struct err *);         /* groups.c */
 int64_t groups_due(struct api *);        /* fires timers; ms until due */
 int api_load_producer_ids(struct api *, struct err *);   /* producer.c */
+void txn_start(struct api *);            /* txn_link.c */
+int64_t txn_tick(struct api *);          /* ms until due */
 
 #endif

@@ -1,70 +1,55 @@
 /*
- * configs.c: DescribeConfigs: what topics and the broker are set to.
+ * configs.c: DescribeConfigs and ListConfigResources: what topics, the broker
+ * and groups are set to.
  *
- * A topic shows every config there is, its own values or the defaults. The
- * broker shows the defaults of topics under the names that Kafka's broker has
- * for them, and what it was told at start; nothing of it can be altered.
+ * A topic shows every config there is, its own values or what holds below
+ * them (resource.h). The broker shows the defaults of topics under the names
+ * that Kafka's broker has for them, and what it was told at start. A group
+ * shows its own settings or the defaults, whether it has members or not.
  */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "api/api_priv.h"
+#include "api/resource.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "wire/msg/configs.h"
 
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-
 /* ---- what there is ---- */
 
-/* A topic's config and the broker's name for its default, where that is not
- * "log." and the same. */
-static const struct {
-    const char *topic, *broker;
-} synonyms[] = {
-    {"compression.type", "compression.type"},
-    {"compression.gzip.level", "compression.gzip.level"},
-    {"compression.lz4.level", "compression.lz4.level"},
-    {"compression.zstd.level", "compression.zstd.level"},
-    {"delete.retention.ms", "log.cleaner.delete.retention.ms"},
-    {"file.delete.delay.ms", "log.segment.delete.delay.ms"},
-    {"flush.messages", "log.flush.interval.messages"},
-    {"flush.ms", "log.flush.interval.ms"},
-    {"follower.replication.throttled.replicas", NULL},
-    {"leader.replication.throttled.replicas", NULL},
-    {"max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"},
-    {"max.message.bytes", "message.max.bytes"},
-    {"min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"},
-    {"min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"},
-    {"min.insync.replicas", "min.insync.replicas"},
-    {"penstock.serde", NULL},
-    {"remote.log.copy.disable", NULL},
-    {"remote.log.delete.on.disable", NULL},
-    {"remote.storage.enable", NULL},
-    {"segment.index.bytes", "log.index.size.max.bytes"},
-    {"segment.jitter.ms", "log.roll.jitter.ms"},
-    {"segment.ms", "log.roll.ms"},
-    {"unclean.leader.election.enable", "unclean.leader.election.enable"},
-};
-
-/* The broker's name for the default; null: it has none. */
-static struct span
-broker_name(struct request *r, const struct config_def *def)
-{
-    for (size_t i = 0; i < countof(synonyms); i++)
-        if (strcmp(synonyms[i].topic, def->name) == 0)
-            return span_str(synonyms[i].broker);
-    return request_text(r, "log.%s", def->name);
-}
+enum { LAYERS = 4 };
 
 /* One line of an answer, before it is known which lines are asked for. */
 struct line {
-    struct span name, value, synonym;    /* synonym: broker's name, or null */
-    const char *dflt;                    /* of the synonym */
+    struct span name, value;
     enum config_type type;
     enum config_source source;
     bool read_only;
     const char *doc;
+    struct {                     /* what holds, and what would without it */
+        const char *name, *value;
+        enum config_source source;
+    } layer[LAYERS];
+    size_t layers;
 };
+
+static void
+line_layer(struct line *l, const char *name, const char *value,
+    enum config_source source)
+{
+    if (name == NULL || value == NULL)
+        return;
+    assert(l->layers < LAYERS);
+    if (l->layers == 0) {
+        l->value = span_str(value);
+        l->source = source;
+    }
+    l->layer[l->layers].name = name;
+    l->layer[l->layers].value = value;
+    l->layer[l->layers++].source = source;
+}
 
 static struct span
 broker_listeners(struct request *r)
@@ -78,38 +63,73 @@ broker_listeners(struct request *r)
         told ? o->advertised_port : conn_local_port(c));
 }
 
-#define NUMBER(r, v) request_text(r, "%lld", (long long)(v))
+/* What is a number and follows from a limit or an option. */
+static bool
+broker_number(struct request *r, const char *name, int64_t *out)
+{
+    const struct api_options *o = &r->api->opts;
+    const struct group_config *g = &o->groups;
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {
+        {"broker.id", o->node_id},
+        {"connections.max.idle.ms", CONN_IDLE_MS},
+        {"default.replication.factor", 1},
+        {"fetch.max.bytes", 55 * MIB},
+        {"group.consumer.heartbeat.interval.ms", g->consumer_heartbeat_ms},
+        {"group.consumer.max.size", g->consumer_members_max},
+        {"group.consumer.session.timeout.ms", g->consumer_session_ms},
+        {"group.initial.rebalance.delay.ms", g->initial_delay_ms},
+        {"group.max.session.timeout.ms", g->session_timeout_max_ms},
+        {"group.max.size", g->members_max},
+        {"group.min.session.timeout.ms", g->session_timeout_min_ms},
+        {"max.connections", CONNECTIONS_MAX},
+        {"max.request.partition.size.limit", 2000},
+        {"node.id", o->node_id},
+        {"num.partitions", o->partitions},
+        {"offset.metadata.max.bytes", g->offset_metadata_max},
+        {"offsets.retention.minutes", g->offset_retention_ms / 60000},
+        {"offsets.topic.replication.factor", 1},
+        {"quota.window.num", 11},
+        {"quota.window.size.seconds", 1},
+        {"socket.request.max.bytes", FRAME_BYTES_MAX},
+        {"transaction.state.log.min.isr", 1},
+        {"transaction.state.log.replication.factor", 1},
+    };
 
-/* What the process was told at start. */
+    for (size_t i = 0; i < countof(numbers); i++) {
+        if (strcmp(numbers[i].name, name) != 0)
+            continue;
+        *out = numbers[i].value;
+        return true;
+    }
+    return false;
+}
+
 static struct span
 broker_value(struct request *r, const char *name)
 {
     const struct api_options *o = &r->api->opts;
-    const struct group_config *g = &o->groups;
+    int64_t number;
 
+    if (broker_number(r, name, &number))
+        return request_text(r, "%lld", (long long)number);
     if (strcmp(name, "advertised.listeners") == 0)
         return broker_listeners(r);
+    if (strcmp(name, "listeners") == 0)
+        return request_text(r, "PLAINTEXT://%s:%u",
+            conn_local_host(r->session->conn),
+            conn_local_port(r->session->conn));
     if (strcmp(name, "auto.create.topics.enable") == 0)
         return span_str(o->auto_create ? "true" : "false");
-    if (strcmp(name, "broker.id") == 0 || strcmp(name, "node.id") == 0)
-        return NUMBER(r, o->node_id);
-    if (strcmp(name, "num.partitions") == 0)
-        return NUMBER(r, o->partitions);
-    if (strcmp(name, "group.initial.rebalance.delay.ms") == 0)
-        return NUMBER(r, g->initial_delay_ms);
-    if (strcmp(name, "group.max.session.timeout.ms") == 0)
-        return NUMBER(r, g->session_timeout_max_ms);
-    if (strcmp(name, "group.max.size") == 0)
-        return NUMBER(r, g->members_max);
-    if (strcmp(name, "group.min.session.timeout.ms") == 0)
-        return NUMBER(r, g->session_timeout_min_ms);
-    if (strcmp(name, "offset.metadata.max.bytes") == 0)
-        return NUMBER(r, g->offset_metadata_max);
-    if (strcmp(name, "offsets.retention.minutes") == 0)
-        return NUMBER(r, g->offset_retention_ms / 60000);
-    if (strcmp(name, "socket.request.max.bytes") == 0)
-        return NUMBER(r, FRAME_BYTES_MAX);
-    return span_str("1"); /* default.replication.factor and its like */
+    if (strcmp(name, "broker.rack") == 0)
+        return SPAN_NULL;
+    if (strcmp(name, "log.dirs") == 0)
+        return span_str(seq_dir(r->api->seq));
+    if (strcmp(name, "process.roles") == 0)
+        return span_str("broker,controller");
+    return span_str("true");
 }
 
 static const struct {
@@ -118,41 +138,46 @@ static const struct {
     enum config_source source;
     const char *doc;
 } broker_lines[] = {
-    {"advertised.listeners", CONFIG_STRING, CONFIG_FROM_BROKER,
-        "where clients reach this broker; unless told, where they came"},
-    {"auto.create.topics.enable", CONFIG_BOOLEAN, CONFIG_FROM_BROKER,
-        "topics that clients ask for and that are missing are made"},
-    {"broker.id", CONFIG_INT, CONFIG_FROM_BROKER, "this node"},
-    {"default.replication.factor", CONFIG_INT, CONFIG_FROM_DEFAULT,
-        "there is one node"},
-    {"group.initial.rebalance.delay.ms", CONFIG_INT, CONFIG_FROM_BROKER,
-        "how long the first rebalance of a group waits for more members"},
-    {"group.max.session.timeout.ms", CONFIG_INT, CONFIG_FROM_BROKER,
-        "the longest session that a member may ask for"},
-    {"group.max.size", CONFIG_INT, CONFIG_FROM_BROKER, "members of a group"},
-    {"group.min.session.timeout.ms", CONFIG_INT, CONFIG_FROM_BROKER,
-        "the shortest session that a member may ask for"},
-    {"node.id", CONFIG_INT, CONFIG_FROM_BROKER, "this node"},
-    {"num.partitions", CONFIG_INT, CONFIG_FROM_BROKER,
-        "partitions of a topic that does not say how many"},
-    {"offset.metadata.max.bytes", CONFIG_INT, CONFIG_FROM_BROKER,
-        "bytes beside a committed offset"},
-    {"offsets.retention.minutes", CONFIG_INT, CONFIG_FROM_BROKER,
-        "how long offsets of a group without members are kept"},
-    {"offsets.topic.replication.factor", CONFIG_SHORT, CONFIG_FROM_DEFAULT,
-        "offsets are not kept in a topic"},
-    {"socket.request.max.bytes", CONFIG_INT, CONFIG_FROM_DEFAULT,
-        "the largest request"},
-    {"transaction.state.log.replication.factor", CONFIG_SHORT,
-        CONFIG_FROM_DEFAULT, "there is one node"},
+#define X(name, type, source, doc)                                             \
+    {name, CONFIG_##type, CONFIG_FROM_##source, doc},
+#include "api/broker_config.tbl"
+#undef X
 };
+
+/* A name that lives as long as the request. NULL: the broker has none. */
+static const char *
+broker_name(struct request *r, const struct config_def *def)
+{
+    char text[BROKER_NAME];
+    const char *name = broker_config_name(def, text);
+
+    return name == text
+        ? arena_strndup(&r->arena, text, strlen(text)) : name;
+}
+
+/* What topics have below their own. */
+static void
+line_defaults(struct line *l, const struct topic_defaults *d,
+    const struct config_def *def, const char *name)
+{
+    line_layer(l, name, topic_config_own(&d->node, def), CONFIG_FROM_NODE);
+    line_layer(l, name, topic_config_own(&d->cluster, def),
+        CONFIG_FROM_CLUSTER);
+    line_layer(l, name, def->value, CONFIG_FROM_DEFAULT);
+    if (l->layers == 0) { /* the broker has no name for it */
+        l->value = span_str(def->value);
+        l->source = CONFIG_FROM_DEFAULT;
+    }
+}
 
 /* Line i of the broker; false behind the last. */
 static bool
-broker_line(struct request *r, size_t i, struct line *out)
+broker_line(struct request *r, const void *of, size_t i, struct line *out)
 {
     const struct config_def *def;
+    const char *name;
 
+    (void)of;
     *out = (struct line){.read_only = true};
     if (i < countof(broker_lines)) {
         out->name = span_str(broker_lines[i].name);
@@ -165,31 +190,66 @@ broker_line(struct request *r, size_t i, struct line *out)
     def = config_def_nth(i - countof(broker_lines));
     if (def == NULL)
         return false;
-    out->name = broker_name(r, def);     /* null: not shown */
-    out->value = span_str(def->value);
+    name = broker_name(r, def);
+    out->name = span_str(name);          /* null: not shown */
     out->type = def->type;
-    out->source = CONFIG_FROM_DEFAULT;
+    out->read_only = !def->acts;
     out->doc = def->doc;
+    line_defaults(out, &r->api->topics.defaults, def, name);
+    return true;
+}
+
+/* Line i of what was set for all brokers (the empty name). */
+static bool
+cluster_line(struct request *r, const void *of, size_t i, struct line *out)
+{
+    const struct topic_config *c = of;
+
+    if (i >= c->count)
+        return false;
+    *out = (struct line){.type = c->set[i].def->type,
+        .doc = c->set[i].def->doc};
+    line_layer(out, broker_name(r, c->set[i].def), c->set[i].value,
+        CONFIG_FROM_CLUSTER);
+    out->name = span_str(out->layer[0].name);
     return true;
 }
 
 static bool
-topic_line(struct request *r, const struct topic *t, size_t i,
-    struct line *out)
+topic_line(struct request *r, const void *of, size_t i, struct line *out)
 {
+    const struct topic *t = of;
     const struct config_def *def = config_def_nth(i);
-    bool is_default;
 
     if (def == NULL)
         return false;
-    *out = (struct line){.name = span_str(def->name),
-        .synonym = broker_name(r, def),
-        .dflt = def->value,
-        .type = def->type,
+    *out = (struct line){.name = span_str(def->name), .type = def->type,
         .doc = def->doc};
-    out->value = span_str(topic_config_get(&t->config, def->name,
-        &is_default));
-    out->source = is_default ? CONFIG_FROM_DEFAULT : CONFIG_FROM_TOPIC;
+    line_layer(out, def->name, topic_config_own(&t->config, def),
+        CONFIG_FROM_TOPIC);
+    line_defaults(out, &r->api->topics.defaults, def, broker_name(r, def));
+    return true;
+}
+
+static bool
+group_line(struct request *r, const void *of, size_t i, struct line *out)
+{
+    const struct topic_config *c = of;   /* NULL: nothing is set */
+    const struct config_def *def = group_config_nth(i);
+    char broker[BROKER_NAME];
+    int64_t number;
+
+    if (def == NULL)
+        return false;
+    *out = (struct line){.name = span_str(def->name), .type = def->type,
+        .doc = def->doc};
+    if (c != NULL)
+        line_layer(out, def->name, topic_config_own(c, def),
+            CONFIG_FROM_GROUP);
+    snprintf(broker, sizeof broker, "group.%s", def->name);
+    line_layer(out, def->name, broker_number(r, broker, &number)
+        ? arena_printf(&r->arena, "%lld", (long long)number) : def->value,
+        CONFIG_FROM_DEFAULT);
     return true;
 }
 
@@ -210,22 +270,23 @@ static bool
 fill_synonyms(struct request *r, const struct line *l,
     struct describe_configs_response_config *out)
 {
-    struct describe_configs_response_synonym *s
-        = wire_new(&describe_configs_response_synonym_type, &r->arena, 2);
-    bool own = l->source != CONFIG_FROM_DEFAULT || l->dflt == NULL;
+    struct describe_configs_response_synonym *s = wire_new(
+        &describe_configs_response_synonym_type, &r->arena, l->layers + 1);
 
     if (s == NULL)
         return false;
     out->synonyms.v = s;
-    if (own) {
-        s[out->synonyms.n].name = l->name;
-        s[out->synonyms.n].value = l->value;
-        s[out->synonyms.n++].source = l->source;
+    for (size_t i = 0; i < l->layers; i++) {
+        s[i].name = span_str(l->layer[i].name);
+        s[i].value = span_str(l->layer[i].value);
+        s[i].source = l->layer[i].source;
     }
-    if (l->dflt != NULL && l->synonym.ptr != NULL) {
-        s[out->synonyms.n].name = l->synonym;
-        s[out->synonyms.n].value = span_str(l->dflt);
-        s[out->synonyms.n++].source = CONFIG_FROM_DEFAULT;
+    out->synonyms.n = (int32_t)l->layers;
+    if (l->layers == 0 && l->source == CONFIG_FROM_BROKER) {
+        s[0].name = l->name;
+        s[0].value = l->value;
+        s[0].source = l->source;
+        out->synonyms.n = 1;
     }
     return true;
 }
@@ -246,25 +307,24 @@ fill_line(struct request *r, const struct line *l,
     return !body->include_synonyms || fill_synonyms(r, l, out);
 }
 
-/* Of a topic, or (NULL) of the broker. */
+typedef bool line_fn(struct request *, const void *of, size_t i,
+    struct line *);
+
 static bool
-fill_configs(struct request *r, const struct topic *t,
+fill_configs(struct request *r, line_fn *line, const void *of,
     const struct describe_configs_request_resource *in,
     struct describe_configs_response_resource *out)
 {
-    size_t n = 0;
     struct line l;
+    size_t n = 0;
 
-    while (config_def_nth(n) != NULL)
+    while (line(r, of, n, &l))
         n++;
-    if (t == NULL)
-        n += countof(broker_lines);
     out->configs.v = wire_new(&describe_configs_response_config_type,
         &r->arena, n);
     if (out->configs.v == NULL)
         return false;
-    for (size_t i = 0; t != NULL ? topic_line(r, t, i, &l)
-                                 : broker_line(r, i, &l); i++)
+    for (size_t i = 0; line(r, of, i, &l); i++)
         if (l.name.ptr != NULL && asked_for(in, l.name)
             && !fill_line(r, &l, &out->configs.v[out->configs.n++]))
             return false;
@@ -306,7 +366,7 @@ describe_topic(struct request *r,
         out->configs.n = shared->configs.n;
         return true;
     }
-    if (!fill_configs(r, t, in, out))
+    if (!fill_configs(r, topic_line, t, in, out))
         return false;
     if (plain) {
         shared->configs.v = out->configs.v;
@@ -320,12 +380,27 @@ describe_broker(struct request *r,
     const struct describe_configs_request_resource *in,
     struct describe_configs_response_resource *out)
 {
-    /* The empty name: defaults of all brokers, set at run time. None are. */
     if (in->resource_name.len == 0)
-        return true;
-    if (span_eq(in->resource_name, NUMBER(r, r->api->opts.node_id)))
-        return fill_configs(r, NULL, in, out);
-    refuse(r, out, KERR_INVALID_REQUEST, "There is no broker of that id.");
+        return fill_configs(r, cluster_line, &r->api->topics.defaults.cluster,
+            in, out);
+    if (resource_get(r->api, RESOURCE_BROKER, in->resource_name) != NULL)
+        return fill_configs(r, broker_line, NULL, in, out);
+    out->error_code = KERR_INVALID_REQUEST;
+    out->error_message = request_text(r, "Unexpected broker id, expected %d "
+        "or empty string, but received %.*s", r->api->opts.node_id,
+        NAME_ARGS(in->resource_name));
+    return true;
+}
+
+static bool
+describe_group(struct request *r,
+    const struct describe_configs_request_resource *in,
+    struct describe_configs_response_resource *out)
+{
+    if (in->resource_name.len > 0)
+        return fill_configs(r, group_line, resource_get(r->api,
+            RESOURCE_GROUP, in->resource_name), in, out);
+    refuse(r, out, KERR_INVALID_REQUEST, "Group name must not be empty");
     return true;
 }
 
@@ -338,13 +413,27 @@ describe(struct request *r,
     out->error_message = SPAN_NULL;
     out->resource_type = in->resource_type;
     out->resource_name = in->resource_name;
-    if (in->resource_type == RESOURCE_TOPIC)
+    switch (in->resource_type) {
+    case RESOURCE_TOPIC:
         return describe_topic(r, in, out, shared);
-    if (in->resource_type == RESOURCE_BROKER)
+    case RESOURCE_BROKER:
         return describe_broker(r, in, out);
-    refuse(r, out, KERR_INVALID_REQUEST, "Topics and brokers have configs, "
-        "other resources do not.");
-    return true;
+    case RESOURCE_GROUP:
+        return describe_group(r, in, out);
+    case RESOURCE_LOGGER:
+        refuse(r, out, KERR_INVALID_REQUEST, "This broker has no loggers: "
+            "what it tells is set when it starts.");
+        return true;
+    case RESOURCE_METRICS:
+        refuse(r, out, KERR_INVALID_REQUEST, "This broker takes no metrics "
+            "from clients.");
+        return true;
+    default:
+        out->error_code = KERR_INVALID_REQUEST;
+        out->error_message = request_text(r, "Unsupported resource type: %d",
+            in->resource_type);
+        return true;
+    }
 }
 
 void
@@ -367,4 +456,76 @@ handle_describe_configs(struct request *r)
     }
     out->results.n = (int32_t)n;
     request_reply(r, seq_gate(r->api->seq), out);
+}
+
+/* ---- ListConfigResources (KIP-1142) ---- */
+
+static void
+list_add(struct list_config_resources_response *out, int type,
+    struct span name)
+{
+    struct list_config_resources_response_resource *to
+        = &out->config_resources.v[out->config_resources.n++];
+
+    to->resource_type = (int8_t)type;
+    to->resource_name = name;
+}
+
+static void
+list_type(struct request *r, int type,
+    struct list_config_resources_response *out)
+{
+    struct api *a = r->api;
+    struct omap_iter it;
+    struct span key;
+    const struct topic *t;
+    void *value;
+
+    if (type == RESOURCE_BROKER || type == RESOURCE_LOGGER)
+        list_add(out, type,
+            request_text(r, "%d", a->opts.node_id));
+    if (type == RESOURCE_TOPIC) {
+        omap_seek(&a->topics.by_name, SPAN_NULL, &it);
+        while ((t = topics_next(&it)) != NULL)
+            list_add(out, RESOURCE_TOPIC, span_str(t->name));
+    }
+    if (type == RESOURCE_GROUP) {
+        omap_seek(&a->resources.groups, SPAN_NULL, &it);
+        while (omap_next(&it, &key, &value))
+            list_add(out, RESOURCE_GROUP, key);
+    }
+}
+
+void
+handle_list_config_resources(struct request *r)
+{
+    static const int known[] = {RESOURCE_TOPIC, RESOURCE_BROKER,
+        RESOURCE_LOGGER, RESOURCE_METRICS, RESOURCE_GROUP};
+    const struct list_config_resources_request *body = r->body;
+    struct list_config_resources_response *out = request_response(r);
+    struct api *a = r->api;
+    size_t asked = wire_count(body->resource_types.n), found = 0;
+    bool wanted[countof(known)] = {false};
+
+    for (size_t i = 0; i < asked; i++)
+        for (size_t k = 0; k < countof(known); k++)
+            if (body->resource_types.v[i] == known[k]) {
+                wanted[k] = true;
+                found++;
+            }
+    out->config_resources.v = wire_new(
+        &list_config_resources_response_resource_type, &r->arena,
+        a->topics.by_name.count + a->resources.groups.count + 2);
+    if (out->config_resources.v == NULL) {
+        request_close(r, "there are too many topics");
+        return;
+    }
+    if (found < asked)
+        out->error_code = KERR_UNSUPPORTED_VERSION;
+    /* Version 0 names no types and means client metrics: there are none. */
+    for (size_t k = 0; found == asked && r->header.api_version > 0
+            && k < countof(known); k++)
+        if (wanted[k] || asked == 0)
+            list_type(r, known[k], out);
+    request_reply(r, seq_gate(a->seq), out);
 }

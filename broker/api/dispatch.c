@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/api_priv.h"
+#include "api/txn.h"
+#include "api/txn_records.h"
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/seeded.h"
 #include "record/kerr.h"
 
 enum {
@@ -54,8 +56,26 @@ static request_fn *const handlers[128] = {
     [API_DELETE_GROUPS] = handle_delete_groups,
     [API_DESCRIBE_CLUSTER] = handle_describe_cluster,
     [API_ALTER_CONFIGS] = handle_alter_configs,
+    [API_ADD_PARTITIONS_TO_TXN] = handle_add_partitions_to_txn,
+    [API_ADD_OFFSETS_TO_TXN] = handle_add_offsets_to_txn,
+    [API_END_TXN] = handle_end_txn,
+    [API_TXN_OFFSET_COMMIT] = handle_txn_offset_commit,
+    [API_WRITE_TXN_MARKERS] = handle_write_txn_markers,
+    [API_DESCRIBE_PRODUCERS] = handle_describe_producers,
+    [API_DESCRIBE_TRANSACTIONS] = handle_describe_transactions,
+    [API_LIST_TRANSACTIONS] = handle_list_transactions,
     [API_OFFSET_DELETE] = handle_offset_delete,
     [API_INCREMENTAL_ALTER_CONFIGS] = handle_incremental_alter_configs,
+    [API_DESCRIBE_TOPIC_PARTITIONS] = handle_describe_topic_partitions,
+    [API_ELECT_LEADERS] = handle_elect_leaders,
+    [API_ALTER_REASSIGNMENTS] = handle_alter_reassignments,
+    [API_LIST_REASSIGNMENTS] = handle_list_reassignments,
+    [API_DESCRIBE_LOG_DIRS] = handle_describe_log_dirs,
+    [API_CONSUMER_GROUP_HEARTBEAT] = handle_consumer_group_heartbeat,
+    [API_CONSUMER_GROUP_DESCRIBE] = handle_consumer_group_describe,
+    [API_LIST_CONFIG_RESOURCES] = handle_list_config_resources,
+    [API_DESCRIBE_CLIENT_QUOTAS] = handle_describe_client_quotas,
+    [API_ALTER_CLIENT_QUOTAS] = handle_alter_client_quotas,
 };
 
 /* ---- requests ---- */
@@ -74,9 +94,51 @@ request_free(struct request *r)
     free(r);
 }
 
+/* ---- muted sessions: whose client is beyond its quota (KIP-219) ---- */
+
+static void
+session_mute(struct session *s, int64_t ms)
+{
+    struct api *a = s->api;
+    int64_t until = api_now(a) + ms;
+    struct session *at;
+
+    if (ms <= 0 || s->muted_until >= until)
+        return;
+    if (s->muted_until != 0)
+        TAILQ_REMOVE(&a->muted, s, muted);
+    else
+        conn_pause(s->conn);
+    s->muted_until = until;
+    at = TAILQ_LAST(&a->muted, muted_list);
+    while (at != NULL && at->muted_until > until)
+        at = TAILQ_PREV(at, muted_list, muted);
+    if (at == NULL)
+        TAILQ_INSERT_HEAD(&a->muted, s, muted);
+    else
+        TAILQ_INSERT_AFTER(&a->muted, at, s, muted);
+}
+
+/* Reads on where it is time. Returns milliseconds until the next. */
+static int64_t
+sessions_unmute(struct api *a, int64_t now_ms)
+{
+    struct session *s;
+
+    while ((s = TAILQ_FIRST(&a->muted)) != NULL) {
+        if (s->muted_until > now_ms)
+            return s->muted_until - now_ms;
+        TAILQ_REMOVE(&a->muted, s, muted);
+        s->muted_until = 0;
+        conn_resume(s->conn);
+    }
+    return INT64_MAX;
+}
+
 void
 request_done(struct request *r)
 {
+    session_mute(r->session, quota_answered(r, 0));
     slot_skip(r->slot);
     request_free(r);
 }
@@ -119,6 +181,7 @@ request_response(struct request *r)
     void *p = wire_new(r->desc->response->type, &r->arena, 1);
 
     assert(p != NULL); /* the arena has room for this beyond its limit */
+    r->response = p;
     return p;
 }
 
@@ -213,28 +276,58 @@ slot_gate(struct request *r, uint64_t gate)
         TAILQ_INSERT_AFTER(&a->gated, last, g, by_epoch);
 }
 
-void
-request_reply(struct request *r, uint64_t gate, const void *response)
+static void
+request_encode(struct request *r, const void *response)
 {
     struct api *a = r->api;
     int version = r->header.api_version;
 
-    check_obj(r, REQUEST_MAGIC);
     /* Too new an ApiVersions is answered in version 0 (KIP-511). */
     if (!wire_api_takes(r->desc, version))
         version = 0;
     wire_out_clear(&a->out);
     wire_put_response(r->desc, version, r->header.correlation_id, response,
         &a->out);
+}
+
+/* Every response that can say it has the field of this name. */
+static void
+request_throttle(struct request *r, int64_t ms)
+{
+    const struct wire_type *t = r->desc->response->type;
+
+    for (size_t i = 0; i < t->count && r->response != NULL; i++) {
+        int32_t value = (int32_t)ms;
+
+        if (strcmp(t->fields[i].name, "throttle_time_ms") == 0)
+            memcpy((uint8_t *)r->response + t->fields[i].offset, &value,
+                sizeof value);
+    }
+}
+
+void
+request_reply(struct request *r, uint64_t gate, const void *response)
+{
+    struct api *a = r->api;
+    int64_t wait;
+
+    check_obj(r, REQUEST_MAGIC);
+    request_encode(r, response);
+    wait = quota_answered(r, wire_out_size(&a->out));
+    if (wait > 0 && response == r->response) {
+        request_throttle(r, wait);
+        request_encode(r, response);
+    }
     if (wire_out_failed(&a->out)) {
         request_close(r, "an answer is too large");
         return;
     }
     slot_fill(r, &a->out);
-    if (gate > seq_published(a->seq))
+    if (gate > seq_published(a->seq) && !seeded("answer-early"))
         slot_gate(r, gate);
     else
         slot_send(r->slot);
+    session_mute(r->session, wait);
     request_free(r);
 }
 
@@ -271,6 +364,7 @@ session_opened(void *arg, struct conn *conn)
     s->conn = conn;
     TAILQ_INIT(&s->requests);
     TAILQ_INIT(&s->gated);
+    session_mute(s, quota_connected(s->api, conn));
     return s;
 }
 
@@ -289,6 +383,8 @@ session_closed(void *arg)
     }
     while ((g = TAILQ_FIRST(&s->gated)) != NULL)
         gated_free(s->api, g);
+    if (s->muted_until != 0)
+        TAILQ_REMOVE(&s->api->muted, s, muted);
     s->magic = 0;
     free(s);
 }
@@ -448,6 +544,18 @@ api_put_records(struct api *a, const struct record_put *v, size_t n)
 
 /* ---- life ---- */
 
+static void
+api_init_txns(struct api *a)
+{
+    struct txns_config c;
+
+    txns_config_init(&c);
+    c.new_id = api_new_producer_id;
+    c.arg = a;
+    txns_init(&a->txns, &c);
+    txn_effects_init(&a->txn_fx);
+}
+
 int
 api_open(struct api **out, struct seq *seq, const struct api_options *opts,
     struct err *err)
@@ -459,12 +567,20 @@ api_open(struct api **out, struct seq *seq, const struct api_options *opts,
     TAILQ_INIT(&a->gated);
     TAILQ_INIT(&a->fetches);
     TAILQ_INIT(&a->woken);
+    TAILQ_INIT(&a->muted);
+    omap_init(&a->resources.groups);
+    quotas_init(&a->quotas);
     wire_out_init(&a->out, RESPONSE_MAX, COPY_MAX);
     group_effects_init(&a->group_fx);
     groups_init(&a->groups, seq_world(seq), &opts->groups);
+    groups_set_tuning(&a->groups, group_config_tune, a);
+    api_init_txns(a);
     if (topics_load(&a->topics, seq, err) < 0
+        || resources_load(a, err) < 0
+        || api_load_quotas(a, err) < 0
         || api_load_groups(a, err) < 0
-        || api_load_producer_ids(a, err) < 0) {
+        || api_load_producer_ids(a, err) < 0
+        || txn_records_load(a, err) < 0) {
         api_free(a);
         return -1;
     }
@@ -478,6 +594,7 @@ api_start(struct api *a)
 {
     seq_on_publish(a->seq, api_published, a);
     topics_started(&a->topics);
+    txn_start(a);
 }
 
 void
@@ -493,10 +610,15 @@ api_free(struct api *a)
         return;
     assert(TAILQ_EMPTY(&a->gated));
     assert(TAILQ_EMPTY(&a->fetches));
+    assert(TAILQ_EMPTY(&a->muted));
     topics_release(&a->topics);
+    resources_release(a);
+    quotas_release(&a->quotas);
     buf_release(&a->group_care.orphans);
     groups_release(&a->groups);
     group_effects_release(&a->group_fx);
+    txn_effects_release(&a->txn_fx, &a->txns);
+    txns_release(&a->txns);
     wire_out_release(&a->out);
     free(a);
 }
@@ -532,6 +654,12 @@ api_tick(struct api *a)
     if (next < due)
         due = next;
     next = groups_due(a);
+    if (next < due)
+        due = next;
+    next = txn_tick(a);
+    if (next < due)
+        due = next;
+    next = sessions_unmute(a, now);
     if (next < due)
         due = next;
     if (now - a->last_second_ms >= 1000) {

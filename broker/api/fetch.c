@@ -4,7 +4,9 @@
  * Batches go out whole and untouched: from the tail by reference, from the
  * files through a chunk of their own, verified as they are read. Clients read
  * below the high watermark, which is the end of the last committed epoch: no
- * reader ever sees a record that a power cut can take back.
+ * reader ever sees a record that a power cut can take back. Who wants
+ * committed records only reads below the last stable offset, and is told
+ * which transactions were aborted; others are not told.
  *
  * Fetch sessions (KIP-227) are answered with session id 0 and all partitions
  * in full, which every client takes as "no session".
@@ -22,6 +24,8 @@
 #include "base/check.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/seeded.h"
+#include "record/batch.h"
 #include "wire/msg/fetch.h"
 
 enum {
@@ -46,6 +50,7 @@ struct fetch_run {               /* one attempt */
     struct fetch_response *response;
     size_t left, bytes;          /* of max_bytes; found */
     bool failed;                 /* some partition has an error: answer now */
+    bool committed;              /* records of ended transactions only */
 };
 
 /* ---- records ---- */
@@ -120,11 +125,10 @@ read_cold(struct request *r, struct tail *t, int64_t offset, int64_t limit,
 }
 
 static enum kerr
-read_records(struct request *r, struct tail *t, int64_t offset, size_t max,
-    struct span *out)
+read_records(struct request *r, struct tail *t, int64_t offset,
+    int64_t limit, size_t max, struct span *out)
 {
     struct tail_slice s[SLICES];
-    int64_t limit = t->hw;
     bool cold;
     size_t n;
 
@@ -137,6 +141,61 @@ read_records(struct request *r, struct tail *t, int64_t offset, size_t max,
     if (n > 0)
         *out = join_slices(r, s, n);
     return KERR_NONE;
+}
+
+/* ---- aborted transactions ---- */
+
+/* One past the last offset of the batches. */
+static int64_t
+records_end(struct span records)
+{
+    int64_t end = -1;
+    struct batch b;
+
+    while (records.len > 0 && batch_parse(records, &b) == BATCH_OK) {
+        end = batch_last_offset(&b) + 1;
+        records = span_of(records.ptr + b.bytes.len,
+            records.len - b.bytes.len);
+    }
+    return end;
+}
+
+/* Clients take them in the order in which they began. */
+static int
+by_first(const void *a, const void *b)
+{
+    const struct stable_aborted *x = a, *y = b;
+
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Those that touch what is answered: a reader of committed records needs
+ * them to drop batches, and gets an empty list, not null, if there are none
+ * (KIP-98). false: the arena is at its limit. */
+static bool
+fetch_aborted(struct request *r, const struct partition *p, int64_t from,
+    struct span records, struct fetch_response_partition *out)
+{
+    int64_t to = stable_aborted_count(p->stable) == 0 ? -1
+                                                       : records_end(records);
+    size_t n = to < 0 || seeded("aborts-unsaid")
+        ? 0 : stable_aborted(p->stable, from, to, NULL, 0);
+    struct stable_aborted *found = request_alloc(r, n, sizeof *found);
+
+    out->aborted_transactions.v = wire_new(
+        &fetch_response_aborted_type, &r->arena, n);
+    if (found == NULL || out->aborted_transactions.v == NULL)
+        return false;
+    if (n > 0) {
+        stable_aborted(p->stable, from, to, found, n);
+        qsort(found, n, sizeof *found, by_first);
+    }
+    for (size_t i = 0; i < n; i++) {
+        out->aborted_transactions.v[i].producer_id = found[i].producer_id;
+        out->aborted_transactions.v[i].first_offset = found[i].first;
+    }
+    out->aborted_transactions.n = (int32_t)n;
+    return true;
 }
 
 /* ---- one partition ---- */
@@ -173,14 +232,19 @@ fetch_partition(struct fetch_run *f, struct topic *t, enum kerr missing,
         struct tail *tail = p->tail;
 
         out->high_watermark = tail->hw;
-        out->last_stable_offset = tail->hw;
+        out->last_stable_offset = partition_stable(p);
         out->log_start_offset = tail->log_start;
         if (in->fetch_offset < tail->log_start
             || in->fetch_offset > tail->hw)
             error = KERR_OFFSET_OUT_OF_RANGE;
         else if (f->left > 0 || f->bytes == 0)
             error = read_records(f->request, tail, in->fetch_offset,
+                f->committed && !seeded("lso-ignored")
+                    ? out->last_stable_offset : tail->hw,
                 max < f->left ? max : f->left, &records);
+        if (f->committed && error == KERR_NONE
+            && !fetch_aborted(f->request, p, in->fetch_offset, records, out))
+            error = KERR_UNKNOWN_SERVER_ERROR;
     }
     out->error_code = (int16_t)error;
     out->records = records;
@@ -201,6 +265,8 @@ fetch_try(struct fetch_run *f)
 
     f->response = out;
     f->left = body->max_bytes < 0 ? 0 : (size_t)body->max_bytes;
+    if (f->left > quota_fetch_max(r))
+        f->left = quota_fetch_max(r);
     out->responses.v = wire_new(&fetch_response_topic_type, &r->arena,
         (size_t)topics);
     if (out->responses.v == NULL)
@@ -349,7 +415,8 @@ fetch_attempt(struct request *r, bool final)
 {
     const struct fetch_request *body = r->body;
     struct arena_mark mark = arena_mark(&r->arena);
-    struct fetch_run f = {.request = r};
+    struct fetch_run f = {.request = r,
+        .committed = body->isolation_level == 1};
 
     if (fetch_try(&f) < 0) {
         if (r->priv != NULL)

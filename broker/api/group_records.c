@@ -154,6 +154,7 @@ group_offset_record(struct arena *a, const struct group_fx *e)
     m.leader_epoch = e->change.offset.leader_epoch;
     m.metadata = record_text(a, e->change.offset.metadata);
     m.commit_ms = e->change.offset.commit_ms;
+    m.expire_ms = e->change.offset.expire_ms + 1;
     m.topic_id = record_bytes(span_of(e->change.topic_id.bytes, 16));
     size = store__offset__get_packed_size(&m);
     out = group_list(a, size, 1);
@@ -240,7 +241,7 @@ load_offset(void *arg, struct span key, struct span value, struct err *err)
         .leader_epoch = m->leader_epoch,
         .offset = m->offset,
         .commit_ms = m->commit_ms,
-        .expire_ms = -1,
+        .expire_ms = m->expire_ms - 1,
         .metadata = span_str(m->metadata)};
     if (offset_orphaned(a, &name, &id))
         orphan_keep(a, key);
@@ -316,6 +317,12 @@ load_group(void *arg, struct span key, struct span value, struct err *err)
     if (m == NULL)
         return err_set(err, ERR_DAMAGE, "the record of a group is no "
             "message");
+    if (m->consumer) {
+        rc = consumer_record_load(a, key, m->generation, m->target_epoch,
+            m->topics_hash, err);
+        store__group__free_unpacked(m, NULL);
+        return rc;
+    }
     arena_init(&arena, RECORD_ARENA);
     members = group_list(&arena, m->n_members, sizeof *members);
     for (size_t i = 0; i < m->n_members; i++)
@@ -344,7 +351,9 @@ api_load_groups(struct api *a, struct err *err)
     buf_init(&a->group_care.orphans, ORPHANS_MAX);
     a->group_care.record_most = GROUP_RECORD_COST + 4 * GROUP_NAME_MAX;
     a->group_care.sweep_ms = api_clock(a) + GROUP_SWEEP_MS;
-    if (seq_records(a->seq, META_GROUP, load_group, a, err) != 0)
+    consumer_groups_init(a);
+    if (seq_records(a->seq, META_GROUP, load_group, a, err) != 0
+        || consumer_records_load(a, err) != 0)
         return -1;
     return seq_records(a->seq, META_OFFSET, load_offset, a, err);
 }

@@ -87,7 +87,14 @@ change_puts(struct arena *a, const struct group *g, const struct group_fx *e,
     switch (e->kind) {
     case GROUP_FX_PERSIST:
         out->key = group_key(a, group_id(g));
-        out->value = group_record(a, g);
+        out->value = group_type(g) == GROUP_CONSUMER
+            ? consumer_record(a, g) : group_record(a, g);
+        return 1;
+    case GROUP_FX_PERSIST_MEMBER:
+        consumer_member_put(a, g, e->member, out);
+        return 1;
+    case GROUP_FX_DELETE_MEMBER:
+        out->key = consumer_member_key(a, group_id(g), e->member_id);
         return 1;
     case GROUP_FX_DELETE:
         return delete_puts(a, g, out);
@@ -107,6 +114,7 @@ change_puts(struct arena *a, const struct group *g, const struct group_fx *e,
     case GROUP_FX_COMMITTED:
     case GROUP_FX_OFFSETS_DELETED:
     case GROUP_FX_DELETED:
+    case GROUP_FX_BEATEN:
         break;
     }
     return 0;
@@ -242,12 +250,17 @@ group_answer(const struct group_fx *e, uint64_t gate)
             = (int16_t)e->error;
         break;
     case GROUP_FX_PERSIST:
+    case GROUP_FX_PERSIST_MEMBER:
+    case GROUP_FX_DELETE_MEMBER:
     case GROUP_FX_DELETE:
     case GROUP_FX_PUT_OFFSET:
     case GROUP_FX_DELETE_OFFSET:
         break;
     case GROUP_FX_OFFSETS_DELETED:
         offsets_deleted(r, e, gate);
+        break;
+    case GROUP_FX_BEATEN:
+        consumer_group_beaten(r, e, gate);
         break;
     }
 }
@@ -278,6 +291,36 @@ group_step(struct api *a, const struct group_event *ev)
     group_effects_clear(&a->group_fx);
     groups_step(&a->groups, ev, api_clock(a), &a->group_fx);
     group_apply(a);
+}
+
+void
+groups_judge_pending(struct api *a, const struct group_event *ev)
+{
+    assert(ev->commit.transactional);
+    group_effects_clear(&a->group_fx);
+    groups_step(&a->groups, ev, api_clock(a), &a->group_fx);
+    assert(change_count(&a->group_fx) == 0);
+}
+
+void
+groups_commit_pending(struct api *a, struct span group,
+    const struct group_commit_item *items, size_t n)
+{
+    for (size_t at = 0; at < n; at += GROUP_COMMIT_MAX) {
+        struct group_event ev = {.kind = GROUP_EV_COMMIT,
+            .token = a,          /* nobody's: its reply is dropped */
+            .group_id = group,
+            .commit = {.generation = -1,
+                .retention_ms = -1,
+                .applied = true,
+                .items = items + at,
+                .count = n - at < GROUP_COMMIT_MAX ? n - at
+                                                   : GROUP_COMMIT_MAX}};
+
+        group_effects_clear(&a->group_fx);
+        groups_step(&a->groups, &ev, api_clock(a), &a->group_fx);
+        link_changes(a);
+    }
 }
 
 void
@@ -315,7 +358,7 @@ group_request(struct request *r, const struct group_event *ev, size_t bytes)
 
 /* No record of the group takes more after this request, whose own bytes may
  * all come in. */
-static size_t
+size_t
 group_cost(struct request *r, struct span id)
 {
     struct api *a = r->api;
@@ -325,7 +368,9 @@ group_cost(struct request *r, struct span id)
     size_t cost = GROUP_RECORD_COST + 4 * GROUP_NAME_MAX + 2 * r->frame_len;
     struct group_image im;
 
-    if (g != NULL && group_image(g, &r->arena, &im) < 0)
+    if (g != NULL && group_type(g) == GROUP_CONSUMER)
+        cost += consumer_cost(r->api, g);
+    else if (g != NULL && group_image(g, &r->arena, &im) < 0)
         cost = most;
     else if (g != NULL)
         cost += group_image_cost(&im);
@@ -364,12 +409,13 @@ join_readable(const struct join_group_request *body)
         if (span_has_nul(body->protocols.v[i].name))
             return false;
     return !span_has_nul(body->group_instance_id)
+        && !span_has_nul(body->member_id)
         && !span_has_nul(body->protocol_type);
 }
 
 /* As Kafka shows it: "/127.0.0.1". */
-static struct span
-client_host(struct request *r)
+struct span
+request_client_host(struct request *r)
 {
     const char *peer = conn_peer(r->session->conn);
     const char *colon = strrchr(peer, ':');
@@ -378,8 +424,8 @@ client_host(struct request *r)
     return request_text(r, "/%.*s", (int)len, peer);
 }
 
-static struct span
-client_id(const struct request *r)
+struct span
+request_client_id(const struct request *r)
 {
     struct span id = r->header.client_id;
     const uint8_t *nul = id.len == 0 ? NULL : memchr(id.ptr, '\0', id.len);
@@ -387,6 +433,17 @@ client_id(const struct request *r)
     if (id.ptr == NULL)
         return span_str("");
     return nul == NULL ? id : span_of(id.ptr, (size_t)(nul - id.ptr));
+}
+
+/* In a consumer group it may read what nobody has read yet. */
+static size_t
+join_cost(struct request *r, struct span id)
+{
+    const struct group *g = groups_get(&r->api->groups, id);
+    size_t cost = group_cost(r, id);
+
+    return g == NULL || group_type(g) == GROUP_CLASSIC
+        ? cost : cost + r->api->topics.partitions * CONSUMER_PART_COST;
 }
 
 void
@@ -407,8 +464,8 @@ handle_join_group(struct request *r)
             body->protocols.v[i].metadata};
     ev.join = (struct group_join){.member_id = body->member_id,
         .instance_id = body->group_instance_id,
-        .client_id = client_id(r),
-        .client_host = client_host(r),
+        .client_id = request_client_id(r),
+        .client_host = request_client_host(r),
         .session_timeout_ms = body->session_timeout_ms,
         .rebalance_timeout_ms = body->rebalance_timeout_ms,
         .protocol_type = body->protocol_type,
@@ -422,7 +479,7 @@ handle_join_group(struct request *r)
         group_refuse(r, GROUP_FX_JOINED, KERR_COORDINATOR_NOT_AVAILABLE);
     } else {
         group_wait(r, &body->group_id);
-        group_request(r, &ev, group_cost(r, body->group_id));
+        group_request(r, &ev, join_cost(r, body->group_id));
     }
 }
 
@@ -546,12 +603,13 @@ describe_group(struct request *r, struct span id,
 
     out->group_id = id;
     out->group_state = span_str(group_state_name(GROUP_DEAD));
-    if (g == NULL) {
+    if (g == NULL || group_type(g) != GROUP_CLASSIC) {
         /* Older clients take a dead group for one that is not there. */
         if (r->header.api_version >= 6) {
             out->error_code = KERR_GROUP_ID_NOT_FOUND;
-            out->error_message = request_text(r, "Group %.*s not found.",
-                (int)(id.len < 256 ? id.len : 256), (const char *)id.ptr);
+            out->error_message = request_text(r, g == NULL
+                    ? "Group %.*s not found."
+                    : "Group %.*s is not a classic group.", NAME_ARGS(id));
         }
         return true;
     }
@@ -611,7 +669,7 @@ handle_list_groups(struct request *r)
         to->group_id = group_id(g);
         to->protocol_type = group_protocol_type(g);
         to->group_state = span_str(group_state_name(group_state(g)));
-        to->group_type = span_str("classic");
+        to->group_type = span_str(group_type_name(group_type(g)));
         out->groups.n++;
     }
     request_reply(r, seq_gate(r->api->seq), out);
@@ -710,8 +768,8 @@ groups_fire(struct api *a, int64_t now)
     return true;
 }
 
-/* In a group that has emptied the retention may have begun with that, before
- * a commit. */
+/* In a classic group that has emptied the retention may have begun with that,
+ * before a commit. */
 static int64_t
 empty_since(const struct group *g)
 {
@@ -719,7 +777,7 @@ empty_since(const struct group *g)
     struct arena arena;
     int rc;
 
-    if (group_state(g) != GROUP_EMPTY)
+    if (group_state(g) != GROUP_EMPTY || group_type(g) != GROUP_CLASSIC)
         return INT64_MAX;
     arena_init(&arena, 64 * KIB);
     rc = group_image(g, &arena, &im);
@@ -744,7 +802,7 @@ expire_cost(const struct api *a, const struct group *g, int64_t now)
                               : o->commit_ms <= old || since <= old)
             due++;
     }
-    if (offsets == 0 && since != INT64_MAX)
+    if (offsets == 0 && group_state(g) == GROUP_EMPTY)
         return GROUP_RECORD_COST + group_id(g).len;    /* the group itself */
     if (due > GROUP_COMMIT_MAX)
         due = GROUP_COMMIT_MAX;

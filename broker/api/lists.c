@@ -26,6 +26,7 @@ enum {
 
 struct found {
     int64_t offset, timestamp;
+    int32_t leader_epoch;        /* of its batch; -1: the present one */
 };
 
 /* The first record of the batch with a timestamp >= ts (`newest` false), or
@@ -43,16 +44,17 @@ find_in_batch(struct span bytes, int64_t ts, bool newest, struct arena *a,
     if (batch_parse(bytes, &b) != BATCH_OK)
         return err_set(err, ERR_DAMAGE, "a batch in memory is damaged");
     if (b.attributes & BATCH_LOG_APPEND_TIME) {
-        *out = (struct found){newest ? b.base_offset : b.base_offset,
-            b.max_timestamp};
+        *out = (struct found){b.base_offset, b.max_timestamp,
+            b.leader_epoch};
         return 0;
     }
-    *out = (struct found){-1, -1};
+    *out = (struct found){-1, -1, -1};
     if (batch_iter_init(&it, &b, a, err) == 0) {
         while ((rc = batch_iter_next(&it, &rec, err)) == 1) {
             if (newest ? rec.timestamp > out->timestamp
                        : rec.timestamp >= ts) {
-                *out = (struct found){rec.offset, rec.timestamp};
+                *out = (struct found){rec.offset, rec.timestamp,
+                    b.leader_epoch};
                 if (!newest)
                     break;
             }
@@ -63,7 +65,8 @@ find_in_batch(struct span bytes, int64_t ts, bool newest, struct arena *a,
 }
 
 static enum kerr
-find_time(struct request *r, struct tail *t, int64_t ts, struct found *out)
+find_time(struct request *r, struct tail *t, int64_t ts, int64_t limit,
+    struct found *out)
 {
     struct plog_found pf;
     struct tail_slice s;
@@ -71,11 +74,12 @@ find_time(struct request *r, struct tail *t, int64_t ts, struct found *out)
     enum plog_status st;
     int rc;
 
-    *out = (struct found){-1, -1};
+    *out = (struct found){-1, -1, -1};
     st = plog_find_time(t->plog, ts, &r->arena, &pf, &err);
     if (st == PLOG_OK) {
-        if (pf.offset < t->hw)
-            *out = (struct found){pf.offset, pf.timestamp};
+        if (pf.offset < limit)
+            *out = (struct found){pf.offset, pf.timestamp,
+                pf.leader_epoch};
         return KERR_NONE;
     }
     if (st != PLOG_END) {
@@ -83,7 +87,7 @@ find_time(struct request *r, struct tail *t, int64_t ts, struct found *out)
             t->partition);
         return KERR_KAFKA_STORAGE_ERROR;
     }
-    if (!tail_find_time(t, ts, t->hw, &s))
+    if (!tail_find_time(t, ts, limit, &s))
         return KERR_NONE;
     rc = find_in_batch(s.bytes, ts, false, &r->arena, out, &err);
     chunk_unref(s.chunk);
@@ -92,7 +96,8 @@ find_time(struct request *r, struct tail *t, int64_t ts, struct found *out)
 
 /* The newest timestamp may be in the files or in the tail. */
 static enum kerr
-find_newest(struct request *r, struct tail *t, struct found *out)
+find_newest(struct request *r, struct tail *t, int64_t limit,
+    struct found *out)
 {
     struct plog_found pf;
     struct tail_slice s;
@@ -100,12 +105,13 @@ find_newest(struct request *r, struct tail *t, struct found *out)
     struct err err = {0};
     enum plog_status st = plog_max_timestamp(t->plog, &r->arena, &pf, &err);
 
-    *out = (struct found){-1, -1};
+    *out = (struct found){-1, -1, -1};
     if (st == PLOG_OK)
-        *out = (struct found){pf.offset, pf.timestamp};
+        *out = (struct found){pf.offset, pf.timestamp,
+                pf.leader_epoch};
     else if (st != PLOG_END)
         return KERR_KAFKA_STORAGE_ERROR;
-    while (tail_find_time(t, out->timestamp + 1, t->hw, &s)) {
+    while (tail_find_time(t, out->timestamp + 1, limit, &s)) {
         int rc = find_in_batch(s.bytes, 0, true, &r->arena, &one, &err);
 
         chunk_unref(s.chunk);
@@ -115,17 +121,19 @@ find_newest(struct request *r, struct tail *t, struct found *out)
             break; /* its header promised more than its records have */
         *out = one;
     }
+    if (out->offset >= limit)
+        *out = (struct found){-1, -1, -1};   /* not yet, for who asks */
     return KERR_NONE;
 }
 
 static enum kerr
 find_offset(struct request *r, struct tail *t, int64_t timestamp,
-    struct found *out)
+    int64_t limit, struct found *out)
 {
-    *out = (struct found){-1, -1};
+    *out = (struct found){-1, -1, -1};
     switch (timestamp) {
     case AT_LATEST:
-        out->offset = t->hw;
+        out->offset = limit;
         return KERR_NONE;
     case AT_EARLIEST:
     case AT_EARLIEST_LOCAL:
@@ -135,11 +143,11 @@ find_offset(struct request *r, struct tail *t, int64_t timestamp,
     case AT_LATEST_TIERED:
         return KERR_NONE;
     case AT_MAX_TIMESTAMP:
-        return find_newest(r, t, out);
+        return find_newest(r, t, limit, out);
     default:
         if (timestamp < 0)
             return KERR_INVALID_REQUEST;
-        return find_time(r, t, timestamp, out);
+        return find_time(r, t, timestamp, limit, out);
     }
 }
 
@@ -150,7 +158,8 @@ list_partition(struct request *r, struct topic *t, enum kerr missing,
 {
     struct partition *p = t == NULL
         ? NULL : topic_partition(t, in->partition_index);
-    struct found f = {-1, -1};
+    const struct list_offsets_request *body = r->body;
+    struct found f = {-1, -1, -1};
     enum kerr error = missing;
 
     out->partition_index = in->partition_index;
@@ -164,11 +173,14 @@ list_partition(struct request *r, struct topic *t, enum kerr missing,
         error = in->current_leader_epoch < p->tail->leader_epoch
             ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;
     else
-        error = find_offset(r, p->tail, in->timestamp, &f);
+        error = find_offset(r, p->tail, in->timestamp,
+            body->isolation_level == 1
+                ? partition_stable(p) : p->tail->hw, &f);
     out->error_code = (int16_t)error;
     out->offset = f.offset;
     out->timestamp = f.timestamp;
-    out->leader_epoch = f.offset < 0 ? -1 : p->tail->leader_epoch;
+    out->leader_epoch = f.offset < 0 || f.leader_epoch >= 0
+        ? f.leader_epoch : p->tail->leader_epoch;
 }
 
 void
@@ -231,12 +243,9 @@ epoch_partition(struct topic *t, enum kerr missing,
             ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;
         return;
     }
-    if (in->leader_epoch > now)
-        return; /* unknown to us: -1, -1 */
-    /* Epochs are raised only when their end is not known any more, so the
-     * end of every epoch is the start of the present one at most. */
-    out->leader_epoch = in->leader_epoch;
-    out->end_offset = p->tail->hw;
+    if (in->leader_epoch >= 0)           /* else -1, -1: no epoch at all */
+        tail_epoch_end(p->tail, in->leader_epoch, p->tail->hw,
+            &out->leader_epoch, &out->end_offset);
 }
 
 void

@@ -57,6 +57,40 @@ software_ok(struct span s)
     return s.len > 0;
 }
 
+/* What is on, and at which level (KIP-584). All are supported from 0 on. */
+static const struct feature {
+    const char *name;
+    int16_t level;
+} features[] = {
+    {"group.version", 1},        /* KIP-848 */
+    {"transaction.version", 2},  /* KIP-890 */
+};
+
+enum { FEATURES = sizeof features / sizeof features[0] };
+
+/* Before version 4 a minimum of 0 could not be read, so what has one is left
+ * out of what is supported, as in Kafka. */
+static void
+fill_features(struct request *r, struct api_versions_response *out)
+{
+    out->supported_features.v = wire_new(
+        &api_versions_response_supported_type, &r->arena, FEATURES);
+    out->finalized_features.v = wire_new(
+        &api_versions_response_finalized_type, &r->arena, FEATURES);
+    assert(out->supported_features.v != NULL
+        && out->finalized_features.v != NULL);
+    for (int i = 0; i < FEATURES; i++) {
+        out->supported_features.v[i].name = span_str(features[i].name);
+        out->supported_features.v[i].max_version = features[i].level;
+        out->finalized_features.v[i].name = span_str(features[i].name);
+        out->finalized_features.v[i].min_version_level = features[i].level;
+        out->finalized_features.v[i].max_version_level = features[i].level;
+    }
+    out->supported_features.n = r->header.api_version >= 4 ? FEATURES : 0;
+    out->finalized_features.n = FEATURES;
+    out->finalized_features_epoch = 0;
+}
+
 void
 handle_api_versions(struct request *r)
 {
@@ -89,7 +123,7 @@ handle_api_versions(struct request *r)
         to->max_version = api->max;
         out->api_keys.n++;
     }
-    out->finalized_features_epoch = 0;
+    fill_features(r, out);
     request_reply(r, 0, out);
 }
 
@@ -125,12 +159,17 @@ static int
 fill_topic(struct request *r, const struct topic *t,
     struct metadata_response_topic *out)
 {
+    const struct metadata_request *body = r->body;
+
     out->name = span_str(t->name);
     out->topic_id = t->id;
     out->is_internal = false;
+    if (body->include_topic_authorized_operations)
+        out->topic_authorized_operations = AUTHORIZED_TOPIC;
     return fill_partitions(r, t, out);
 }
 
+/* By id, beside which the Java client sends an empty name, or by name. */
 static int
 fill_asked(struct request *r, const struct metadata_request_topic *in,
     struct metadata_response_topic *out)
@@ -139,20 +178,20 @@ fill_asked(struct request *r, const struct metadata_request_topic *in,
     enum kerr error;
     struct topic *t;
 
-    if (in->name.ptr == NULL && uuid_is_zero(&in->topic_id)) {
+    out->topic_id = in->topic_id;
+    if (!uuid_is_zero(&in->topic_id)) {
+        out->name = SPAN_NULL;
+        t = api_topic(r->api, SPAN_NULL, &in->topic_id, &error);
+    } else if (in->name.ptr == NULL) {
         out->error_code = KERR_INVALID_REQUEST;
         return 0;
-    }
-    out->name = in->name;
-    out->topic_id = in->topic_id;
-    if (in->name.ptr != NULL) {
+    } else {
+        out->name = in->name;
         t = api_topic(r->api, in->name, NULL, &error);
         if (t == NULL && !topic_name_valid(in->name))
             error = KERR_INVALID_TOPIC_EXCEPTION;
         else if (t == NULL && body->allow_auto_topic_creation)
             t = api_auto_create(r->api, in->name, &error);
-    } else {
-        t = api_topic(r->api, SPAN_NULL, &in->topic_id, &error);
     }
     out->error_code = (int16_t)(t == NULL ? error : KERR_NONE);
     return t == NULL ? 0 : fill_topic(r, t, out);
@@ -188,6 +227,7 @@ fill_topics(struct request *r, struct metadata_response *out)
 void
 handle_metadata(struct request *r)
 {
+    const struct metadata_request *body = r->body;
     struct metadata_response *out;
 
     /* 20,000 partitions need more than a request's usual arena. */
@@ -204,6 +244,8 @@ handle_metadata(struct request *r)
     out->brokers.v[0].port = our_port(r);
     out->cluster_id = cluster_id(r);
     out->controller_id = r->api->opts.node_id;
+    if (body->include_cluster_authorized_operations)
+        out->cluster_authorized_operations = AUTHORIZED_CLUSTER;
     request_reply(r, seq_gate(r->api->seq), out);
 }
 
@@ -234,6 +276,8 @@ handle_describe_cluster(struct request *r)
     out->brokers.v[0].broker_id = r->api->opts.node_id;
     out->brokers.v[0].host = our_host(r);
     out->brokers.v[0].port = our_port(r);
+    if (body->include_cluster_authorized_operations)
+        out->cluster_authorized_operations = AUTHORIZED_CLUSTER;
     request_reply(r, 0, out);
 }
 

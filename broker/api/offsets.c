@@ -181,6 +181,21 @@ found_fill(struct offset_fetch_response_group_partition *out,
     out->metadata = o == NULL ? span_str("") : o->metadata;
 }
 
+/* An open transaction may yet move the offset: who wants to be sure asks
+ * again (KIP-447). */
+static void
+fetch_unstable(struct request *r, const struct group *g, struct span topic,
+    struct offset_fetch_response_group_partition *out)
+{
+    const struct offset_fetch_request *body = r->body;
+
+    if (g == NULL || !body->require_stable || !txns_unstable(&r->api->txns,
+            group_id(g), topic, out->partition_index))
+        return;
+    found_fill(out, out->partition_index, NULL);
+    out->error_code = KERR_UNSTABLE_OFFSET_COMMIT;
+}
+
 static bool
 found_list(struct request *r, struct offset_fetch_response_group_topic *to,
     size_t n)
@@ -209,6 +224,8 @@ fetch_topic(struct request *r, const struct group *g,
 
         found_fill(&to->partitions.v[i], partition, g == NULL || t == NULL
             ? NULL : group_offset(g, span_str(t->name), &t->id, partition));
+        fetch_unstable(r, g, to->name.ptr == NULL && t != NULL
+            ? span_str(t->name) : to->name, &to->partitions.v[i]);
         /* By name, a topic that is not there has no offsets: no error. */
         if (missing == KERR_UNKNOWN_TOPIC_ID)
             to->partitions.v[i].error_code = KERR_UNKNOWN_TOPIC_ID;
@@ -260,6 +277,7 @@ fetch_all(struct request *r, const struct group *g,
             o = group_offsets_next(g, &it);
             assert(o != NULL);
             found_fill(&to->partitions.v[k], o->partition, o);
+            fetch_unstable(r, g, to->name, &to->partitions.v[k]);
         }
     }
     return true;
@@ -273,6 +291,11 @@ fetch_group(struct request *r, const struct offset_fetch_request_group *in,
     size_t n = wire_count(in->topics.n);
 
     out->group_id = in->group_id;
+    if (g != NULL)
+        out->error_code = (int16_t)group_fetch_refusal(g, in->member_id,
+            in->member_epoch);
+    if (out->error_code != KERR_NONE)
+        return true;
     if (in->topics.n < 0)
         return g == NULL || fetch_all(r, g, out);
     out->topics.v = wire_new(&offset_fetch_response_group_topic_type,
@@ -374,7 +397,6 @@ fetch_many(struct request *r, struct offset_fetch_response *out)
     return true;
 }
 
-/* require_stable has no effect while there are no transactions. */
 void
 handle_offset_fetch(struct request *r)
 {

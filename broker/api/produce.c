@@ -6,13 +6,20 @@
  * acks=all, since both mean "on stable storage" here; acks=0 gets no answer,
  * and is refused with a producer id, whose sequences would silently break.
  * The batches stay in the frame they came in.
+ *
+ * Transactional batches join the open transaction of their producer. Of
+ * version 1 the partition must have been announced (AddPartitionsToTxn);
+ * from Produce 12 on (KIP-890) a batch brings its partition along, in the
+ * same effect.
  */
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "api/api_priv.h"
-#include "base/check.h"
+#include "api/txn.h"
+#include "api/txn_records.h"
+#include "base/alloc.h"
 #include "base/endian.h"
 #include "partition/append.h"
 #include "wire/msg/produce.h"
@@ -27,8 +34,16 @@ struct produce_item {
 struct produce {
     struct produce_item *items;
     size_t count;
+    struct txn_part *parts;      /* as many as there are items, */
+    int64_t *offsets;            /* for produce_append() */
     struct produce_response *response;
 };
+
+static bool
+produce_joins(const struct request *r)
+{
+    return r->header.api_version >= 12;
+}
 
 /* A pointer into the frame that may be written to: base offset, epoch and
  * log append time are stamped in place. */
@@ -74,17 +89,75 @@ produce_judge(struct request *r, struct topic *t, enum kerr missing,
         res->error = KERR_INVALID_REQUIRED_ACKS;
 }
 
+/* May the batch join a transaction? The epoch tells old from new. */
+static enum kerr
+produce_judge_txn(struct request *r, const struct produce_item *item)
+{
+    const struct produce_request *body = r->body;
+    const struct append_result *res = &item->result;
+    struct txn_caller c = {.id = body->transactional_id,
+        .producer_id = res->producer_id,
+        .producer_epoch = res->producer_epoch,
+        .v2 = produce_joins(r)};
+    struct txn_part part = {.kind = TXN_PARTITION,
+        .topic_id = item->partition->topic->id,
+        .partition = item->partition->index};
+    struct txn *t;
+    enum kerr error;
+
+    if (!res->transactional)
+        return body->transactional_id.ptr == NULL
+            ? KERR_NONE : KERR_INVALID_RECORD;
+    if (body->transactional_id.ptr == NULL)
+        return KERR_INVALID_TXN_STATE;
+    error = txns_check(&r->api->txns, &c, &t);
+    if (error == KERR_PRODUCER_FENCED)
+        return KERR_INVALID_PRODUCER_EPOCH;
+    if (error == KERR_NONE && !c.v2 && !txn_holds(t, &part))
+        return r->header.api_version >= 11 ? KERR_TRANSACTION_ABORTABLE
+                                           : KERR_INVALID_TXN_STATE;
+    return error;
+}
+
+static void
+produce_judge_txns(struct request *r, struct produce *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct append_result *res = &p->items[i].result;
+
+        if (res->error != KERR_NONE || res->duplicate)
+            continue;
+        res->error = produce_judge_txn(r, &p->items[i]);
+        if (res->error != KERR_NONE)
+            res->base_offset = -1;
+    }
+}
+
+static int
+by_address(const void *a, const void *b)
+{
+    const struct partition *const *x = a, *const *y = b;
+
+    return (uintptr_t)*x < (uintptr_t)*y ? -1 : (uintptr_t)*x > (uintptr_t)*y;
+}
+
 /* The same partition twice in a request would pass the sequence check twice
  * before either is linked. */
 static bool
 produce_repeats(const struct produce *p)
 {
+    struct partition **all = xcalloc(p->count + 1, sizeof *all);
+    bool twice = false;
+    size_t n = 0;
+
     for (size_t i = 0; i < p->count; i++)
-        for (size_t k = i + 1; k < p->count && p->count < 64; k++)
-            if (p->items[i].partition != NULL
-                && p->items[i].partition == p->items[k].partition)
-                return true;
-    return false;
+        if (p->items[i].partition != NULL)
+            all[n++] = p->items[i].partition;
+    qsort(all, n, sizeof(struct partition *), by_address);
+    for (size_t i = 1; i < n; i++)
+        twice |= all[i - 1] == all[i];
+    free(all);
+    return twice;
 }
 
 static size_t
@@ -103,8 +176,13 @@ produce_prepare(struct request *r, struct produce *p)
 {
     const struct produce_request *body = r->body;
 
-    p->items = request_alloc(r, produce_count(body), sizeof *p->items);
-    if (p->items == NULL)
+    size_t n = produce_count(body);
+
+    p->items = request_alloc(r, n, sizeof *p->items);
+    p->offsets = request_alloc(r, n, sizeof *p->offsets);
+    p->parts = request_alloc(r, body->transactional_id.ptr == NULL ? 0 : n,
+        sizeof *p->parts);
+    if (p->items == NULL || p->offsets == NULL || p->parts == NULL)
         return -1;
     for (int32_t i = 0; i < body->topic_data.n; i++) {
         const struct produce_request_topic *in = &body->topic_data.v[i];
@@ -128,7 +206,8 @@ produce_fill(struct request *r, const struct produce_item *item,
     out->index = index;
     out->error_code = (int16_t)res->error;
     out->base_offset = res->base_offset;
-    out->log_append_time_ms = res->log_append_time;
+    out->log_append_time_ms = res->error != KERR_NONE
+        ? -1 : res->log_append_time;
     out->log_start_offset = item->partition == NULL || res->error != KERR_NONE
         ? -1 : item->partition->tail->log_start;
     if (res->error != KERR_NONE && res->text[0] != '\0')
@@ -203,33 +282,98 @@ produce_answer(struct request *r, struct produce *p)
     request_reply(r, seq_gate(r->api->seq), p->response);
 }
 
+/* The partitions that come along with their batches. */
+static size_t
+produce_parts(struct request *r, const struct produce *p,
+    struct txn_part *parts)
+{
+    size_t n = 0;
+
+    if (!produce_joins(r))
+        return 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct produce_item *it = &p->items[i];
+
+        if (it->result.error == KERR_NONE && !it->result.duplicate
+            && it->result.transactional)
+            parts[n++] = (struct txn_part){.kind = TXN_PARTITION,
+                .topic_id = it->partition->topic->id,
+                .partition = it->partition->index};
+    }
+    return n;
+}
+
+/* They join: all of one request are of one producer. */
+static enum kerr
+produce_join(struct request *r, const struct produce *p,
+    const struct txn_part *parts, size_t n)
+{
+    const struct produce_request *body = r->body;
+    struct api *a = r->api;
+    struct txn_caller c = {.id = body->transactional_id, .v2 = true};
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct append_result *res = &p->items[i].result;
+
+        if (res->error == KERR_NONE && res->transactional) {
+            c.producer_id = res->producer_id;
+            c.producer_epoch = res->producer_epoch;
+        }
+    }
+    a->txns.config.cost_max = seq_effect_max(a->seq);
+    txns_add(&a->txns, &c, parts, n, api_clock(a),
+        world_wall_ms(seq_world(a->seq)), &a->txn_fx);
+    return a->txn_fx.error;
+}
+
 /* Links what was judged good. false: no room now. */
 static bool
 produce_append(struct request *r, struct produce *p, size_t good)
 {
-    struct append *a = append_new(&r->api->topics, r->frame, good);
-    int64_t *offsets;
-    size_t cost, n = 0;
+    struct api *a = r->api;
+    const struct produce_request *body = r->body;
+    struct txn_part *parts = p->parts;
+    int64_t *offsets = p->offsets;
+    size_t joining, cost, n = 0;
+    struct append *ap;
+    enum kerr error;
 
+    joining = produce_parts(r, p, parts);
+    ap = append_new(&a->topics, r->frame, &(struct append_size){
+        .batches = good, .puts = joining == 0 ? 0 : joining + 1});
     for (size_t i = 0; i < p->count; i++) {
         struct produce_item *it = &p->items[i];
 
-        if (it->result.error == KERR_NONE && !it->result.duplicate)
-            append_add(a, it->partition, it->bytes, it->len);
+        if (it->result.error != KERR_NONE || it->result.duplicate)
+            continue;
+        append_add(ap, it->partition, it->bytes, it->len);
+        if (it->result.log_append_time >= 0)
+            append_stamp(ap, it->result.log_append_time);
     }
-    cost = append_cost(a);
-    if (cost > seq_effect_max(r->api->seq)) {
-        append_free(a);
+    cost = append_cost(ap);
+    if (joining > 0)
+        cost += txn_record_cost(body->transactional_id);
+    for (size_t i = 0; i < joining; i++)
+        cost += txn_part_cost(body->transactional_id, &parts[i]);
+    if (cost > seq_effect_max(a->seq)) {
+        append_free(ap);
         produce_fail_all(p, KERR_MESSAGE_TOO_LARGE);
         return true;
     }
-    if (!seq_reserve(r->api->seq, cost)) {
-        append_free(a);
+    if (!seq_reserve(a->seq, cost)) {
+        append_free(ap);
         return false;
     }
-    offsets = request_alloc(r, good, sizeof *offsets);
-    assert(offsets != NULL);
-    append_commit(a, cost, offsets, NULL, NULL);
+    txn_effects_clear(&a->txn_fx, &a->txns);
+    error = joining == 0 ? KERR_NONE : produce_join(r, p, parts, joining);
+    if (error != KERR_NONE) {
+        seq_unreserve(a->seq, cost);
+        append_free(ap);
+        produce_fail_all(p, error);
+        return true;
+    }
+    txn_put_added(a, ap, &a->txn_fx);
+    append_commit(ap, cost, offsets, NULL, NULL);
     for (size_t i = 0; i < p->count; i++) {
         struct append_result *res = &p->items[i].result;
 
@@ -252,12 +396,11 @@ handle_produce(struct request *r)
     }
     if (body->acks < -1 || body->acks > 1)
         produce_fail_all(&p, KERR_INVALID_REQUIRED_ACKS);
-    else if (body->transactional_id.ptr != NULL)
-        produce_fail_all(&p, KERR_INVALID_TXN_STATE);
     else if (produce_repeats(&p))
         produce_fail_all(&p, KERR_INVALID_REQUEST);
     else if (seq_readonly(r->api->seq, NULL))
         produce_fail_all(&p, KERR_KAFKA_STORAGE_ERROR);
+    produce_judge_txns(r, &p);
     for (size_t i = 0; i < p.count; i++)
         good += p.items[i].result.error == KERR_NONE
             && !p.items[i].result.duplicate;

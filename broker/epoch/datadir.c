@@ -74,6 +74,7 @@ datadir_sync(struct datadir *f, const char *name, struct err *err)
     return datadir_sync_dir(f, datadir_sub(f, name, path), err);
 }
 
+/* Its contents are flushed, unless there are none; its name is not. */
 static int
 datadir_write_file(struct datadir *f, const char *name, const char *text,
     bool sync, struct err *err)
@@ -86,12 +87,11 @@ datadir_write_file(struct datadir *f, const char *name, const char *text,
 
     if (fd < 0)
         return err_set(err, errno, "create %s", path);
-    if (w->ops->pwrite(w, fd, text, strlen(text), 0) < 0
-        || (sync && w->ops->fdatasync(w, fd) < 0))
+    if (text[0] != '\0'
+        && (w->ops->pwrite(w, fd, text, strlen(text), 0) < 0
+            || (sync && w->ops->fdatasync(w, fd) < 0)))
         rc = err_set(err, errno, "write %s", path);
     w->ops->close(w, fd);
-    if (rc == 0 && sync)
-        rc = datadir_sync_dir(f, f->path, err);
     return rc;
 }
 
@@ -103,10 +103,34 @@ datadir_has(const struct datadir *f, const char *name)
     return access(datadir_sub(f, name, path), F_OK) == 0;
 }
 
-/* Names that may stand in a folder that is still empty to us. */
+/* LMDB's lock file says nothing. */
 static bool
-name_is_nothing(const char *name)
+folder_is_empty(const char *path)
 {
+    DIR *d = opendir(path);
+    struct dirent *e;
+    bool empty = d != NULL;
+
+    while (d != NULL && (e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0
+            && strcmp(e->d_name, "lock.mdb") != 0)
+            empty = false;
+    if (d != NULL)
+        closedir(d);
+    return empty;
+}
+
+/* Names that may stand in a folder that is still empty to us. The parts are
+ * made together with "creating" and synced together: a power cut may leave
+ * them without it, but then with nothing in them. */
+static bool
+name_is_nothing(const struct datadir *f, const char *name)
+{
+    char path[DATADIR_PATH];
+
+    for (size_t i = 0; i < countof(parts); i++)
+        if (strcmp(name, parts[i]) == 0)
+            return folder_is_empty(datadir_sub(f, name, path));
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0
         || strcmp(name, "lost+found") == 0 || strcmp(name, "lock") == 0;
 }
@@ -121,7 +145,7 @@ datadir_is_empty(const struct datadir *f, bool *empty, struct err *err)
         return err_set(err, errno, "open the data folder %s", f->path);
     *empty = true;
     while ((e = readdir(d)) != NULL)
-        if (!name_is_nothing(e->d_name))
+        if (!name_is_nothing(f, e->d_name))
             *empty = false;
     closedir(d);
     return 0;
@@ -178,15 +202,20 @@ identity_read(struct datadir *f, struct err *err)
 
 /* ---- making ---- */
 
-/* What an interrupted making left; nothing in it was ever acknowledged. */
+/* What an interrupted making left; nothing in it was ever acknowledged. Its
+ * mark must be there for good before anything else goes. */
 static int
-datadir_clear(struct datadir *f, struct err *err)
+datadir_clear(struct datadir *f, bool sync, struct err *err)
 {
     char path[DATADIR_PATH];
 
+    if (!datadir_has(f, "creating"))
+        return 0;
+    if (sync && datadir_sync_dir(f, f->path, err) < 0)
+        return -1;
     for (size_t i = 0; i < countof(parts); i++)
-        if (plog_remove_folder(f->world, datadir_sub(f, parts[i], path), err)
-            < 0)
+        if (datadir_has(f, parts[i]) && plog_remove_folder(f->world,
+                datadir_sub(f, parts[i], path), err) < 0)
             return -1;
     return 0;
 }
@@ -197,12 +226,15 @@ datadir_begin(struct datadir *f, bool sync, struct err *err)
     char path[DATADIR_PATH];
     struct world *w = f->world;
 
-    if (datadir_write_file(f, "creating", "", sync, err) < 0
-        || datadir_clear(f, err) < 0)
+    if (datadir_clear(f, sync, err) < 0
+        || datadir_write_file(f, "creating", "", false, err) < 0)
         return -1;
     for (size_t i = 0; i < countof(parts); i++)
-        if (w->ops->mkdir(w, datadir_sub(f, parts[i], path), 0700) < 0)
+        if (w->ops->mkdir(w, datadir_sub(f, parts[i], path), 0700) < 0
+            && errno != EEXIST)
             return err_set(err, errno, "make %s", path);
+    if (sync && datadir_sync_dir(f, f->path, err) < 0)
+        return -1;
     f->cluster_id = uuid_random(w);
     f->data_id = uuid_random(w);
     f->fresh = true;
@@ -345,6 +377,104 @@ datadir_close(struct datadir *f)
         close(f->lock_fd);
     free(f->path);
     free(f);
+}
+
+/* ---- topics ---- */
+
+static const char *
+topic_path(const struct datadir *f, const struct uuid *topic,
+    char out[DATADIR_PATH])
+{
+    char hex[UUID_HEX], name[64];
+
+    snprintf(name, sizeof name, "topics/%s/topic.id", uuid_hex(topic, hex));
+    return datadir_sub(f, name, out);
+}
+
+static void
+topic_lines(const struct datadir *f, const struct uuid *topic,
+    char out[512])
+{
+    char a[UUID_TEXT], b[UUID_TEXT];
+    int n = snprintf(out, 512, "penstock topic folder\nformat %d\n"
+        "folder %s\ntopic %s\n", DATADIR_FORMAT, uuid_text(&f->data_id, a),
+        uuid_text(topic, b));
+
+    snprintf(out + n, 512 - (size_t)n, "crc %08x\n",
+        crc32c(0, out, (size_t)n));
+}
+
+/* 1: it is right; 0: it is not, or not there. */
+static int
+topic_read(const struct datadir *f, const struct uuid *topic, bool *there,
+    struct err *err)
+{
+    char path[DATADIR_PATH], want[512], have[512];
+    struct world *w = f->world;
+    int fd = w->ops->open(w, topic_path(f, topic, path), O_RDONLY, 0);
+    ssize_t n;
+
+    *there = fd >= 0;
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0)
+        return err_set(err, errno, "open %s", path);
+    n = w->ops->pread(w, fd, have, sizeof have - 1, 0);
+    w->ops->close(w, fd);
+    if (n < 0)
+        return err_set(err, errno, "read %s", path);
+    have[n] = '\0';
+    topic_lines(f, topic, want);
+    return strcmp(have, want) == 0;
+}
+
+int
+datadir_identify_topic(struct datadir *f, const struct uuid *topic, bool sync,
+    struct err *err)
+{
+    char path[DATADIR_PATH], text[512];
+    struct world *w = f->world;
+    bool there;
+    int fd, rc = topic_read(f, topic, &there, err);
+
+    if (rc < 0)
+        return -1;
+    fd = w->ops->open(w, topic_path(f, topic, path),
+        O_WRONLY | O_CREAT | (rc == 1 ? 0 : O_TRUNC), 0600);
+    if (fd < 0)
+        return err_set(err, errno, "create %s", path);
+    topic_lines(f, topic, text);
+    /* One that is right may not be on the disk: who wrote it may have died. */
+    if ((rc == 0 && w->ops->pwrite(w, fd, text, strlen(text), 0) < 0)
+        || (sync && w->ops->fdatasync(w, fd) < 0))
+        rc = err_set(err, errno, "write %s", path);
+    w->ops->close(w, fd);
+    return rc < 0 ? -1 : 0;
+}
+
+int
+datadir_sync_topic(struct datadir *f, const struct uuid *topic,
+    struct err *err)
+{
+    char path[DATADIR_PATH];
+
+    return datadir_sync_dir(f, datadir_topic(f, topic, path), err);
+}
+
+int
+datadir_check_topic(const struct datadir *f, const struct uuid *topic,
+    struct err *err)
+{
+    char path[DATADIR_PATH];
+    bool there;
+    int rc = topic_read(f, topic, &there, err);
+
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    return err_set(err, ERR_DAMAGE, there ? "%s is damaged or of another "
+        "folder: put the topic's folder back, or run penstock salvage"
+        : "%s is missing (is its volume mounted?): put the topic's folder "
+        "back, or run penstock salvage", topic_path(f, topic, path));
 }
 
 /* ---- the disk ---- */

@@ -7,6 +7,7 @@
  *      creating        stands there while the folder is being made
  *      lock            held (flock) while a process works on it
  *      journal/ meta/ topics/<topic id>/<partition>/ ballast
+ *      topics/<topic id>/topic.id      whose folder it is
  *
  * A folder with contents but without identity is refused, never taken for an
  * empty one: it may be a volume that was not mounted, or damage.
@@ -49,6 +50,17 @@ const char *datadir_partition(const struct datadir *, const struct uuid *topic,
     int32_t partition, char out[DATADIR_PATH]);
 const char *datadir_topic(const struct datadir *, const struct uuid *topic,
     char out[DATADIR_PATH]);
+
+/* The identity of a topic's folder, "topic.id" in it: whose it is. A folder
+ * that comes from elsewhere, or of a volume that is not mounted, is known by
+ * it. _identify writes it where it is not right, and flushes it; its name is
+ * durable after datadir_sync_topic(). _check: ERR_DAMAGE. */
+int datadir_identify_topic(struct datadir *, const struct uuid *topic,
+    bool sync, struct err *);
+int datadir_sync_topic(struct datadir *, const struct uuid *topic,
+    struct err *);
+int datadir_check_topic(const struct datadir *, const struct uuid *topic,
+    struct err *);
 
 /* Makes the entries of a folder in it durable. */
 int datadir_sync(struct datadir *, const char *name, struct err *);

@@ -45,6 +45,8 @@ enum effect_op_kind {
     EFFECT_DELETE = 2,
     EFFECT_TRIM = 3,             /* tail's log start moves to offset */
     EFFECT_DROP_TOPIC = 4,       /* topic_id */
+    EFFECT_CLEAN = 5,            /* tail's log was compacted: value is a packed
+                                    segment or empty, offset how far */
     EFFECT_CONFIGURE = 64,       /* tail's log gets `config`; always quiet */
 };
 
@@ -52,7 +54,7 @@ struct effect_op {
     enum effect_op_kind kind;
     bool quiet;
     struct span key, value;      /* metadata: meta.h */
-    struct tail *tail;           /* TRIM, CONFIGURE: a reference of it */
+    struct tail *tail;           /* TRIM, CLEAN, CONFIGURE: a reference */
     int64_t offset;
     struct uuid topic_id;
     struct plog_config config;

@@ -57,7 +57,7 @@ pack_op(Store__Op *op, const struct effect_op *from)
     op->key = pack_bytes(from->key);
     op->value = pack_bytes(from->value);
     op->offset = from->offset;
-    if (from->kind == EFFECT_TRIM) {
+    if (from->kind == EFFECT_TRIM || from->kind == EFFECT_CLEAN) {
         op->topic_id = pack_bytes(span_of(from->tail->topic_id.bytes, 16));
         op->partition = (uint32_t)from->tail->partition;
     } else if (from->kind == EFFECT_DROP_TOPIC) {

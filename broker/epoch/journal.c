@@ -19,23 +19,16 @@
  *     read last, and they don't name it.
  *  5. Epoch numbers are never reused: a new incarnation goes on past the
  *     highest number seen anywhere, valid or torn.
- *
- * The end and damage are told apart so: reading stops at the first place
- * that holds no valid next frame. Then all blocks behind it in that file are
- * looked at, and those of each other file up to the first older frame: what
- * lies behind it is older still. A header there that
- * proves itself, with a later epoch, of an incarnation that we know, can
- * only have been written after the missing frame was committed: that frame
- * is damaged, and we refuse (exit 7) rather than lose it silently. Known are
- * those that LMDB has from their start and those read. They are random: so
- * no record of a client can pass for a frame and keep us from starting.
- *
- * The last valid frame is written once more before it is trusted: after a
- * failed flush the page cache may hold bytes that the disk does not.
+ *  6. A file is on the disk, whole, before the checkpoint's record lists it,
+ *     and listed before its first frame. So one that is listed and missing,
+ *     or shorter, was lost at rest: we refuse. One that is not listed holds
+ *     nothing that was acknowledged, and goes.
+ *  7. After each frame that was let in there is room for a copy of it, which
+ *     the next recovery writes (journal_read.c).
  */
 #include "config.h"
 
-#include "epoch/journal.h"
+#include "epoch/journal_priv.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,47 +43,6 @@
 #include "base/endian.h"
 #include "base/limits.h"
 #include "base/seeded.h"
-
-enum {
-    JOURNAL_MAGIC = 0x1095a11e,
-    INCARNATIONS_MAX = 4096,     /* read in one recovery */
-};
-
-struct journal_file {
-    uint32_t number;
-    int fd;
-    bool dsync;                  /* a write is a flush */
-    uint64_t size;
-    uint64_t newest;             /* epoch of its newest frame; 0: free */
-    uint64_t used;               /* bytes of frames in it */
-};
-
-struct journal {
-    uint32_t magic;
-    struct world *world;
-    char *dir;
-    struct journal_options opts;
-    struct journal_file **files;
-    size_t count;
-    size_t current;              /* index into files */
-    uint64_t pos;                /* of the next frame in it */
-    uint64_t epoch;              /* newest appended */
-    uint64_t highest;            /* number ever seen */
-    uint64_t incarnation;
-    uint64_t last_incarnation;   /* of the newest frame */
-    uint32_t check;              /* of the newest frame */
-    uint64_t known[INCARNATIONS_MAX];
-    size_t known_count;
-    bool ready;
-    uint32_t walked_file;        /* its number */
-    uint64_t walked_pos;
-};
-
-static uint64_t
-journal_pad(uint64_t length)
-{
-    return (length + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
-}
 
 /* ---- files ---- */
 
@@ -188,15 +140,15 @@ journal_add_file(struct journal *j, struct journal_file *f)
     j->files[j->count++] = f;
 }
 
-uint32_t
-journal_next_number(const struct journal *j)
+void
+journal_unmake_file(struct world *w, const char *dir, struct journal_file *f)
 {
-    uint32_t next = 0;
+    char path[1024];
 
-    for (size_t i = 0; i < j->count; i++)
-        if (j->files[i]->number >= next)
-            next = j->files[i]->number + 1;
-    return next;
+    file_path(path, sizeof path, dir, f->number);
+    w->ops->close(w, f->fd);
+    w->ops->unlink(w, path);
+    free(f);
 }
 
 const char *
@@ -209,7 +161,7 @@ int
 journal_create(struct world *w, const char *dir,
     const struct journal_options *opts, struct err *err)
 {
-    assert(opts->files >= 2);
+    assert(opts->files >= 1);
     for (unsigned i = 0; i < opts->files; i++) {
         struct journal_file *f = journal_make_file(w, dir, opts->durability,
             i, opts->file_bytes, err);
@@ -241,12 +193,15 @@ journal_open_file(struct journal *j, const char *name, struct err *err)
         f->fd = j->world->ops->open(j->world, path, O_RDONLY, 0);
     else
         file_open(j->world, path, j->opts.durability, f);
-    if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+    if (f->fd < 0 || fstat(f->fd, &st) < 0
+        || (j->opts.unflushed && j->world->ops->fdatasync(j->world, f->fd)
+            < 0)) {
         err_set(err, errno, "open %s", path);
+        if (f->fd >= 0)
+            j->world->ops->close(j->world, f->fd);
         free(f);
         return -1;
     }
-    /* A file whose making was cut short is no bigger than it is. */
     f->size = (uint64_t)st.st_size / JOURNAL_BLOCK * JOURNAL_BLOCK;
     journal_add_file(j, f);
     return 0;
@@ -268,7 +223,8 @@ journal_sync_folder(struct journal *j, struct err *err)
     struct world *w = j->world;
     int rc = 0, fd;
 
-    if (j->opts.readonly || j->opts.durability == DURABILITY_MEMORY)
+    if (j->opts.readonly || j->opts.fresh
+        || j->opts.durability == DURABILITY_MEMORY)
         return 0;
     fd = w->ops->open(w, j->dir, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0 || w->ops->fsync(w, fd) < 0)
@@ -327,351 +283,80 @@ journal_close(struct journal *j)
     free(j);
 }
 
-/* ---- reading ---- */
-
-/* The state of one walk: a buffer that holds the frame at hand. */
-struct walk {
-    struct journal *j;
-    uint8_t *buf;                /* aligned */
-    size_t cap;
-    size_t file;
-    uint64_t pos;
-    struct frame_header last;    /* epoch, incarnation and check of it */
-    struct journal_slot last_slot;
-    uint32_t last_length;
-};
-
-static void
-walk_room(struct walk *k, size_t size)
-{
-    void *p = NULL;
-
-    if (size <= k->cap)
-        return;
-    must(posix_memalign(&p, JOURNAL_BLOCK, size));
-    free(k->buf);
-    k->buf = p;
-    k->cap = size;
-}
-
-/* Reads the frame at file, pos into the buffer. *ok: it is there, proves
- * itself and names the last one. */
-static int
-walk_read(struct walk *k, size_t file, uint64_t pos, struct frame_header *h,
-    bool *ok, struct err *err)
-{
-    struct journal_file *f = k->j->files[file];
-    struct world *w = k->j->world;
-    uint64_t size;
-    ssize_t n;
-
-    *ok = false;
-    if (pos + JOURNAL_BLOCK > f->size)
-        return 0;
-    walk_room(k, JOURNAL_BLOCK);
-    n = w->ops->pread(w, f->fd, k->buf, JOURNAL_BLOCK, (off_t)pos);
-    if (n < 0)
-        return err_set(err, errno, "read journal file %08x", f->number);
-    if (n < JOURNAL_BLOCK || get_le32(k->buf) != FRAME_MAGIC)
-        return 0;
-    size = journal_pad(get_le32(k->buf + 8));
-    if (size == 0 || size > f->size - pos)
-        return 0;
-    walk_room(k, size);
-    n = w->ops->pread(w, f->fd, k->buf, size, (off_t)pos);
-    if (n < 0)
-        return err_set(err, errno, "read journal file %08x", f->number);
-    if ((uint64_t)n < size)
-        return 0;
-    switch (frame_open(span_of(k->buf, size), h)) {
-    case FRAME_OK:
-        break;
-    case FRAME_UNKNOWN:
-        return err_set(err, ERR_FORMAT, "journal file %08x at %llu holds a "
-            "frame of a version that this build can't read", f->number,
-            (unsigned long long)pos);
-    case FRAME_NONE:
-    case FRAME_SHORT:
-    case FRAME_BAD:
-        return 0;
-    }
-    if (h->epoch <= k->last.epoch || h->before != k->last.check)
-        return 0;
-    switch (frame_prove(span_of(k->buf, h->length), err)) {
-    case FRAME_UNKNOWN:
-        return -1;
-    case FRAME_OK:
-        *ok = true;
-        break;
-    case FRAME_NONE:
-    case FRAME_SHORT:
-    case FRAME_BAD:
-        break;
-    }
-    return 0;
-}
-
-/* Finds the next frame: where we stand, else first in another file. */
-static int
-walk_next(struct walk *k, struct frame_header *h, bool *ok, struct err *err)
-{
-    size_t at = k->file;
-
-    if (walk_read(k, at, k->pos, h, ok, err) < 0 || *ok)
-        return *ok ? 0 : -1;
-    for (size_t i = 0; i < k->j->count; i++) {
-        if (i == at && k->pos == 0)
-            continue;
-        if (walk_read(k, i, 0, h, ok, err) < 0)
-            return -1;
-        if (*ok) {
-            k->file = i;
-            k->pos = 0;
-            return 0;
-        }
-    }
-    return 0;
-}
-
-static bool
-incarnation_known(const struct journal *j, uint64_t incarnation)
-{
-    for (size_t i = 0; i < j->known_count; i++)
-        if (j->known[i] == incarnation)
-            return true;
-    return false;
-}
-
-static void
-incarnation_learn(struct journal *j, uint64_t incarnation)
-{
-    if (!incarnation_known(j, incarnation)
-        && j->known_count < INCARNATIONS_MAX)
-        j->known[j->known_count++] = incarnation;
-}
-
-/* Is there a header at file, pos that proves itself and is newer? Then the
- * frame that is missing before it was committed. */
-static int
-walk_look(struct walk *k, size_t file, uint64_t pos, bool *newer,
-    bool *older, struct err *err)
-{
-    struct journal_file *f = k->j->files[file];
-    struct world *w = k->j->world;
-    struct frame_header h;
-    enum frame_status status;
-    uint64_t size;
-
-    *newer = *older = false;
-    walk_room(k, JOURNAL_BLOCK);
-    if (w->ops->pread(w, f->fd, k->buf, JOURNAL_BLOCK, (off_t)pos) < 0)
-        return err_set(err, errno, "read journal file %08x", f->number);
-    status = frame_open(span_of(k->buf, JOURNAL_BLOCK), &h);
-    if (status == FRAME_NONE)
-        return 0;
-    if (status == FRAME_SHORT) {
-        size = FRAME_HEADER + (uint64_t)h.manifest_length;
-        size = journal_pad(size);
-        if (size > f->size - pos)
-            return 0;
-        walk_room(k, size);
-        if (w->ops->pread(w, f->fd, k->buf, size, (off_t)pos) < 0)
-            return err_set(err, errno, "read journal file %08x", f->number);
-        status = frame_open(span_of(k->buf, size), &h);
-    }
-    *older = status == FRAME_OK && h.epoch <= k->last.epoch;
-    if (status == FRAME_OK && h.epoch > k->j->highest
-        && incarnation_known(k->j, h.incarnation))
-        k->j->highest = h.epoch;
-    /* The frame that follows the last one directly may be torn in its
-     * payload: it was never acknowledged. One behind it proves damage. */
-    *newer = status == FRAME_OK && h.epoch > k->last.epoch
-        && h.before != k->last.check
-        && incarnation_known(k->j, h.incarnation);
-    return 0;
-}
-
-/* Looks at the blocks of one file from `pos` on, all or up to the first older
- * frame. *newer: at *at. */
-static int
-walk_look_file(struct walk *k, size_t file, uint64_t pos, bool all,
-    bool *newer, uint64_t *at, struct err *err)
-{
-    uint64_t end = k->j->files[file]->size;
-    bool one, older = false;
-
-    for (; pos + JOURNAL_BLOCK <= end && (all || !older);
-         pos += JOURNAL_BLOCK) {
-        if (walk_look(k, file, pos, &one, &older, err) < 0)
-            return -1;
-        if (one && !*newer) {
-            *newer = true;
-            *at = pos;
-        }
-    }
-    return 0;
-}
-
-/* Everything behind the end is looked at: see the essay. When a gap is no
- * damage all blocks are, since their numbers must not come again. */
-static int
-walk_check_end(struct walk *k, bool torn_ok, struct err *err)
-{
-    struct journal *j = k->j;
-    bool newer = false;
-    size_t file, found = k->file;
-    uint64_t pos = 0;
-
-    if (walk_look_file(k, k->file, k->pos, true, &newer, &pos, err) < 0)
-        return -1;
-    for (file = 0; file < j->count && (torn_ok || !newer); file++) {
-        if (file == k->file)
-            continue;
-        if (walk_look_file(k, file, 0, torn_ok, &newer, &pos, err) < 0)
-            return -1;
-        found = file;
-    }
-    if (!newer || torn_ok)
-        return 0;
-    file = found;
-    return err_set(err, ERR_DAMAGE, "the journal is damaged after epoch %llu "
-        "(file %08x at %llu): a later frame is there (file %08x at %llu); "
-        "keep a copy of the folder, then run penstock salvage",
-        (unsigned long long)k->last.epoch, j->files[k->file]->number,
-        (unsigned long long)k->pos, j->files[file]->number,
-        (unsigned long long)pos);
-}
-
-static void
-walk_advance(struct walk *k, const struct frame_header *h)
-{
-    struct journal_file *f = k->j->files[k->file];
-
-    k->last = *h;
-    k->last_length = h->length;
-    k->last_slot = (struct journal_slot){.file = (uint32_t)k->file,
-        .pos = k->pos,
-        .size = journal_pad(h->length),
-        .to = f};
-    k->pos += k->last_slot.size;
-    f->newest = h->epoch;
-    f->used = k->pos;
-    incarnation_learn(k->j, h->incarnation);
-}
-
-static int
-walk_start(struct walk *k, struct journal *j,
-    const struct journal_cursor *from, struct err *err)
-{
-    *k = (struct walk){.j = j, .pos = from->pos};
-    k->last.epoch = from->epoch;
-    k->last.incarnation = from->incarnation;
-    k->last.check = from->check;
-    j->highest = from->epoch;
-    incarnation_learn(j, from->incarnation);
-    for (size_t i = 0; i < j->count; i++) {
-        if (j->files[i]->number == from->file) {
-            k->file = i;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_DAMAGE, "journal file %08x, where epoch %llu "
-        "goes on, is missing: put it back or run penstock salvage",
-        from->file, (unsigned long long)from->epoch);
-}
-
-static void
-walk_tell(const struct walk *k)
-{
-    k->j->walked_file = k->j->files[k->file]->number;
-    k->j->walked_pos = k->pos;
-}
-
-void
-journal_walked(const struct journal *j, uint32_t *file, uint64_t *pos)
-{
-    *file = j->walked_file;
-    *pos = j->walked_pos;
-}
+/* ---- which files there should be ---- */
 
 int
-journal_walk(struct journal *j, const struct journal_cursor *from,
-    journal_frame_fn *fn, void *arg, struct err *err)
+journal_expect(struct journal *j, const struct journal_part *parts, size_t n,
+    struct err *err)
 {
-    struct walk k;
-    struct frame_header h;
-    bool ok = true;
-    int rc = walk_start(&k, j, from, err);
-
-    while (rc == 0) {
-        rc = walk_next(&k, &h, &ok, err);
-        if (rc < 0 || !ok)
-            break;
-        walk_tell(&k);
-        rc = fn(arg, &h, span_of(k.buf, h.length), err);
-        walk_advance(&k, &h);
-    }
-    if (rc == 0)
-        walk_tell(&k);
-    if (rc == 0)
-        rc = walk_check_end(&k, false, err);
-    free(k.buf);
-    return rc;
-}
-
-void
-journal_know(struct journal *j, uint64_t incarnation)
-{
-    incarnation_learn(j, incarnation);
-}
-
-/* Reads the last frame once more and writes the same bytes. */
-static int
-walk_rewrite_last(struct walk *k, struct err *err)
-{
-    struct journal_file *f = k->j->files[k->file];
-    struct world *w = k->j->world;
-
-    if (k->last_slot.size == 0 || seeded("trust-last-frame"))
-        return 0;
-    f = k->j->files[k->last_slot.file];
-    walk_room(k, k->last_slot.size);
-    if (w->ops->pread(w, f->fd, k->buf, k->last_slot.size,
-            (off_t)k->last_slot.pos) < 0)
-        return err_set(err, errno, "read journal file %08x", f->number);
-    return journal_write(k->j, &k->last_slot, k->buf, err);
-}
-
-int
-journal_recover(struct journal *j, const struct journal_cursor *from,
-    bool torn_ok, journal_frame_fn *fn, void *arg, struct err *err)
-{
-    struct walk k;
-    struct frame_header h;
-    bool ok = true;
-    int rc = walk_start(&k, j, from, err);
-
     check_obj(j, JOURNAL_MAGIC);
-    while (rc == 0) {
-        rc = walk_next(&k, &h, &ok, err);
-        if (rc < 0 || !ok)
-            break;
-        rc = fn(arg, &h, span_of(k.buf, h.length), err);
-        walk_advance(&k, &h);
+    for (size_t i = 0; i < n; i++) {
+        struct journal_file *f = NULL;
+
+        for (size_t k = 0; k < j->count; k++)
+            if (j->files[k]->number == parts[i].number)
+                f = j->files[k];
+        if (f == NULL)
+            return err_set(err, ERR_DAMAGE, "journal file %08x is missing "
+                "(%zu were recorded): put it back or run penstock salvage",
+                parts[i].number, n);
+        if (f->size < parts[i].size)
+            return err_set(err, ERR_DAMAGE, "journal file %08x has %llu of "
+                "%llu bytes: put it back or run penstock salvage",
+                parts[i].number, (unsigned long long)f->size,
+                (unsigned long long)parts[i].size);
+        f->size = parts[i].size;
+        f->listed = true;
     }
-    if (rc == 0)
-        rc = walk_check_end(&k, torn_ok, err);
-    if (rc == 0)
-        rc = walk_rewrite_last(&k, err);
-    j->current = k.file;
-    j->pos = k.pos;
-    j->epoch = k.last.epoch;
-    j->check = k.last.check;
-    j->last_incarnation = k.last.incarnation;
-    if (k.last.epoch > j->highest)
-        j->highest = k.last.epoch;
-    free(k.buf);
-    return rc;
+    /* A folder of before this was recorded: all are ours. */
+    for (size_t k = 0; n == 0 && k < j->count; k++)
+        j->files[k]->listed = true;
+    return 0;
+}
+
+void
+journal_drop_strays(struct journal *j)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < j->count; i++) {
+        struct journal_file *f = j->files[i];
+        char path[1024];
+
+        if (f->listed || f->newest != 0 || i == j->current) {
+            if (i == j->current)
+                j->current = kept;
+            j->files[kept++] = f;
+            continue;
+        }
+        file_path(path, sizeof path, j->dir, f->number);
+        diag(INFO, EPOCH, "%s was not yet in use when a process ended: it is "
+            "made anew", path);
+        j->world->ops->close(j->world, f->fd);
+        j->world->ops->unlink(j->world, path);
+        free(f);
+    }
+    j->count = kept;
+}
+
+size_t
+journal_files(const struct journal *j)
+{
+    return j->count;
+}
+
+struct journal_part
+journal_file_part(const struct journal *j, size_t i)
+{
+    assert(i < j->count);
+    return (struct journal_part){j->files[i]->number, j->files[i]->size};
+}
+
+void
+journal_trust(struct journal *j, uint64_t epoch, uint32_t check)
+{
+    j->trusted_epoch = epoch;
+    j->trusted_check = check;
 }
 
 /* ---- appending ---- */
@@ -680,12 +365,12 @@ uint64_t
 journal_begin(struct journal *j, uint64_t incarnation)
 {
     j->incarnation = incarnation;
-    incarnation_learn(j, incarnation);
+    journal_know(j, incarnation);
     j->ready = true;
     return j->highest + 16;
 }
 
-static size_t
+size_t
 journal_free_file(const struct journal *j, uint64_t size)
 {
     for (size_t n = 1; n <= j->count; n++) {
@@ -708,6 +393,34 @@ journal_room(const struct journal *j)
             && j->files[i]->size > room)
             room = j->files[i]->size;
     return room;
+}
+
+/* A frame goes to the rest of the current file if it fits, else to a free
+ * one; a copy of it likewise. a, b: the largest two that are free, or will be
+ * when all is recycled. */
+uint64_t
+journal_room_twice(const struct journal *j, bool recycled)
+{
+    uint64_t rest = j->files[j->current]->size - j->pos, a = 0, b = 0;
+    uint64_t here, there;
+
+    for (size_t i = 0; i < j->count; i++) {
+        uint64_t size = j->files[i]->size;
+
+        if (i == j->current || (j->files[i]->newest != 0 && !recycled))
+            continue;
+        if (size > a) {
+            b = a;
+            a = size;
+        } else if (size > b) {
+            b = size;
+        }
+    }
+    here = rest / 2 > a ? rest / 2 : a;
+    if (here > rest)
+        here = rest;
+    there = a / 2 > b ? a / 2 : b;
+    return (here > there ? here : there) / JOURNAL_BLOCK * JOURNAL_BLOCK;
 }
 
 struct journal_slot

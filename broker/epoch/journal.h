@@ -18,9 +18,17 @@ enum durability { DURABILITY_POWER, DURABILITY_PROCESS, DURABILITY_MEMORY };
 struct journal_options {
     enum durability durability;
     uint64_t file_bytes;         /* of each file that is made first */
-    unsigned files;              /* how many are made first, at least 2 */
+    unsigned files;              /* how many are made first, at least 1 */
     uint64_t bytes_max;          /* of all, grown under load */
     bool readonly;               /* for journal_walk() only */
+    bool fresh;                  /* just made, and synced */
+    bool unflushed;              /* the last process did not flush frames */
+};
+
+/* What the checkpoint records of a file. */
+struct journal_part {
+    uint32_t number;
+    uint64_t size;
 };
 
 /* Where the frame after the checkpoint begins, if it fits there. */
@@ -42,13 +50,25 @@ struct journal_slot {
                                     them may grow meanwhile */
 };
 
-/* Makes the files in `dir`, which exists and is empty of them. */
+/* Makes the files in `dir`, which exists and is empty of them: 0, 1, ... */
 int journal_create(struct world *, const char *dir,
     const struct journal_options *, struct err *);
 int journal_open(struct journal **, struct world *, const char *dir,
     const struct journal_options *, struct err *);
 void journal_close(struct journal *);            /* NULL allowed */
 
+/* The files that the checkpoint lists; before recovery. ERR_DAMAGE: one is
+ * missing or cut short. None listed: a folder from before there were lists. */
+int journal_expect(struct journal *, const struct journal_part *, size_t n,
+    struct err *);
+/* Removes the files that are not listed, after recovery has found nothing in
+ * them. */
+void journal_drop_strays(struct journal *);
+size_t journal_files(const struct journal *);    /* their number */
+struct journal_part journal_file_part(const struct journal *, size_t i);
+/* The frame of that epoch and check was made sure of by a recovery; before
+ * the next one. */
+void journal_trust(struct journal *, uint64_t epoch, uint32_t check);
 /* An incarnation whose frames are ours; before recovery. */
 void journal_know(struct journal *, uint64_t incarnation);
 /* Reads the frames after `from`, in order, proven, each to fn (nonzero ends
@@ -71,6 +91,9 @@ uint64_t journal_begin(struct journal *, uint64_t incarnation);
 
 /* The longest frame that can be appended now. */
 uint64_t journal_room(const struct journal *);
+/* The longest that leaves room for a copy of itself, what entry goes by: now,
+ * or if all but the current file were recycled. */
+uint64_t journal_room_twice(const struct journal *, bool recycled);
 /* Takes the place for a frame of `length` bytes; it must fit journal_room().
  * Fills in h->incarnation and h->before; the caller seals and pads it. */
 struct journal_slot journal_take(struct journal *, uint32_t length,
@@ -94,7 +117,9 @@ uint64_t journal_used(const struct journal *);   /* of frames not recycled */
 struct journal_file *journal_make_file(struct world *, const char *dir,
     enum durability, uint32_t number, uint64_t bytes, struct err *);
 void journal_add_file(struct journal *, struct journal_file *);
-uint32_t journal_next_number(const struct journal *);
+/* It is not wanted after all: it goes, with its name. */
+void journal_unmake_file(struct world *, const char *dir,
+    struct journal_file *);
 const char *journal_dir(const struct journal *);
 
 #endif

@@ -31,12 +31,12 @@
 #include "base/seeded.h"
 #include "epoch/logrec.h"
 #include "epoch/seq_priv.h"
+#include "plog/clean.h"
 #include "proto/store.pb-c.h"
 
 enum {
     WAKE_BYTES = 1024 * 1024,    /* queued: the keeper begins at once */
     COALESCE_MS = 20,            /* else it waits for more */
-    WALK_KEYS = 256,             /* of an overlay under its lock */
 };
 
 /* ---- dirty metadata ---- */
@@ -72,8 +72,8 @@ keeper_free_dirty(struct seq *s)
 
 /* ---- write back ---- */
 
-static void
-tail_dirty(struct seq *s, struct tail *t)
+void
+keeper_tail_dirty(struct seq *s, struct tail *t)
 {
     if (t->keeper_dirty)
         return;
@@ -84,8 +84,8 @@ tail_dirty(struct seq *s, struct tail *t)
 
 /* Dropped for good: the frame that says so is on the disk. Until then what
  * is committed of it must be written like that of any other. */
-static bool
-tail_gone(struct seq *s, struct tail *t)
+bool
+keeper_tail_gone(struct seq *s, struct tail *t)
 {
     uint64_t in = atomic_load(&t->dropped_in);
 
@@ -155,6 +155,9 @@ topic_folder(struct seq *s, struct tail *t, struct err *err)
     if (s->world->ops->mkdir(s->world, path, 0700) < 0 && errno != EEXIST)
         return err_set(err, errno, "make folder %s", path);
     s->topics_dirty = true;
+    if (!t->keeper_identity && datadir_identify_topic(s->datadir,
+            &t->topic_id, s->opts.durability != DURABILITY_MEMORY, err) < 0)
+        return -1;
     t->keeper_folder = true;
     return 0;
 }
@@ -167,14 +170,14 @@ write_tail(struct seq *s, struct due *v, size_t n, struct err *err)
     struct plog_chunk *chunks;
     int rc = 0;
 
-    if (tail_gone(s, t)) {
+    if (keeper_tail_gone(s, t)) {
         atomic_store(&t->written, end);
         return 0;
     }
     if (!dues_passed(v, n, t)) {
         if (topic_folder(s, t, err) < 0)
             return -1;
-        tail_dirty(s, t);
+        keeper_tail_dirty(s, t);
         chunks = xcalloc(n, sizeof *chunks);
         for (size_t i = 0; i < n; i++) {
             chunks[i] = v[i].chunk;
@@ -185,15 +188,15 @@ write_tail(struct seq *s, struct due *v, size_t n, struct err *err)
     }
     if (rc < 0)
         return -1;
-    tail_dirty(s, t);
+    keeper_tail_dirty(s, t);
     start = atomic_load(&t->log_start);
     plog_trim(t->plog, start < end ? start : end);
     atomic_store(&t->written, end);
     return 0;
 }
 
-static bool
-full_disk(const struct err *err)
+bool
+keeper_full_disk(const struct err *err)
 {
     return err->code == ENOSPC || err->code == EDQUOT
         || err->code == EMFILE || err->code == ENFILE || err->code == ENOMEM;
@@ -203,8 +206,9 @@ full_disk(const struct err *err)
 static void
 keeper_failed(struct seq *s, const struct err *err)
 {
-    if (!full_disk(err))
+    if (!keeper_full_disk(err))
         seq_die(s, err);
+    snapper_drop(s);
     if (!s->readonly) {
         diag(ERROR, EPOCH, "%s: only reading and deleting go on until there "
             "is room", err->text);
@@ -262,6 +266,26 @@ drop_topic(struct seq *s, const struct effect_op *op, uint64_t epoch)
     buf_put(&s->doomed, op->topic_id.bytes, 16);
 }
 
+/* The new segment was synced before the effect was made. */
+static void
+clean(struct seq *s, const struct effect_op *op)
+{
+    struct plog_cleaned c = {.cleaned = op->offset};
+    struct tail *t = op->tail;
+    struct err err;
+
+    if (t == NULL || keeper_tail_gone(s, t))
+        return;
+    if (op->value.len > 0
+        && logrec_unpack_segment(op->value, &c.segment, &err) < 0)
+        unreachable("recovery has looked at it, or we packed it");
+    plog_swap(t->plog, &c);
+    keeper_tail_dirty(s, t);
+    /* A pass that a crash cut short has left a file. */
+    if (c.segment.size > 0)
+        t->recovered = true;
+}
+
 static void
 apply_op(struct seq *s, const struct effect_op *op, uint64_t epoch)
 {
@@ -273,13 +297,16 @@ apply_op(struct seq *s, const struct effect_op *op, uint64_t epoch)
         keeper_dirty_put(s, op->key, NULL);
         break;
     case EFFECT_TRIM:
-        if (op->tail != NULL && !tail_gone(s, op->tail)) {
+        if (op->tail != NULL && !keeper_tail_gone(s, op->tail)) {
             plog_trim(op->tail->plog, op->offset);
-            tail_dirty(s, op->tail);
+            keeper_tail_dirty(s, op->tail);
         }
         break;
     case EFFECT_DROP_TOPIC:
         drop_topic(s, op, epoch);
+        break;
+    case EFFECT_CLEAN:
+        clean(s, op);
         break;
     case EFFECT_CONFIGURE:
         plog_configure(op->tail->plog, &op->config);
@@ -295,398 +322,6 @@ apply_ops(struct seq *s, const struct epoch *e)
     STAILQ_FOREACH(f, &e->effects, next)
         for (uint32_t i = 0; i < f->n_ops; i++)
             apply_op(s, &f->op[i], e->number);
-}
-
-/* ---- the checkpoint ---- */
-
-/* Begins another transaction when one is large enough. */
-static int
-write_turn(struct seq *s, struct meta_write *w, struct err *err)
-{
-    if (!meta_full(w))
-        return 0;
-    if (meta_commit(w, err) < 0)
-        return -1;
-    if (meta_begin(s->meta, w) == 0)
-        return 0;
-    *err = w->err;
-    return -1;
-}
-
-struct put_arg {
-    struct seq *seq;
-    struct arena *arena;
-    struct shelf *shelf;
-    struct {
-        struct span key, value;
-    } keys[WALK_KEYS];
-    size_t n;
-};
-
-static void
-put_collect(void *arg, struct span key, bool gone, struct span value)
-{
-    struct put_arg *p = arg;
-
-    p->keys[p->n].key = meta_state_key(p->arena, p->shelf->store,
-        p->shelf->partition, key);
-    p->keys[p->n].value = gone ? SPAN_NULL : arena_copy(p->arena, value);
-    p->n++;
-}
-
-/* One shelf up to its pinned run, in the order of keys. */
-static int
-checkpoint_shelf(struct seq *s, struct shelf *f, struct meta_write *w,
-    struct arena *arena, struct err *err)
-{
-    struct put_arg *p = xcalloc(1, sizeof *p);
-    struct buf from;
-    struct span next;
-    bool more = true;
-    int rc = 0;
-
-    p->arena = arena;
-    p->shelf = f;
-    buf_init(&from, STORE_KEY_MAX + 1);
-    while (more && rc == 0) {
-        arena_reset(arena);
-        p->n = 0;
-        overlay_lock(&f->overlay);
-        more = overlay_walk(&f->overlay, buf_span(&from), f->overlay.pinned,
-            WALK_KEYS, put_collect, p, &next);
-        buf_clear(&from);
-        if (more)
-            buf_put_span(&from, next);
-        overlay_unlock(&f->overlay);
-        for (size_t i = 0; i < p->n && rc == 0; i++) {
-            if (p->keys[i].value.ptr == NULL)
-                meta_del(w, META_STATE, p->keys[i].key);
-            else
-                meta_put(w, META_STATE, p->keys[i].key, p->keys[i].value);
-            rc = write_turn(s, w, err);
-        }
-        s->counters.checkpoint_keys += p->n;
-    }
-    buf_release(&from);
-    free(p);
-    return rc;
-}
-
-static int
-shelf_cmp(const void *a, const void *b)
-{
-    struct shelf *const *x = a, *const *y = b;
-
-    return memcmp((*x)->key, (*y)->key, META_STATE_PREFIX);
-}
-
-static struct shelf **
-shelves_sorted(struct seq *s, size_t *n)
-{
-    struct shelf **v, *f;
-
-    lock_take(&s->state.lock);
-    v = xcalloc(s->state.shelves.count + 1, sizeof(struct shelf *));
-    *n = 0;
-    for (size_t i = 0; (f = state_next(&s->state, &i)) != NULL;)
-        v[(*n)++] = f;
-    lock_give(&s->state.lock);
-    qsort(v, *n, sizeof(struct shelf *), shelf_cmp);
-    return v;
-}
-
-static int
-checkpoint_stores(struct seq *s, struct meta_write *w, struct err *err)
-{
-    struct arena arena;
-    size_t n;
-    struct shelf **v = shelves_sorted(s, &n);
-    int rc = 0;
-
-    arena_init(&arena, 512 * MIB);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        if (v[i]->overlay.pinned > 0)
-            rc = checkpoint_shelf(s, v[i], w, &arena, err);
-    arena_release(&arena);
-    free(v);
-    return rc;
-}
-
-/* LMDB has them now: readers that look into the overlays after this must
- * have a newer snapshot (state.h). */
-static void
-trim_overlays(struct seq *s)
-{
-    struct shelf *f;
-    size_t n;
-    struct shelf **v = shelves_sorted(s, &n);
-
-    atomic_fetch_add(&s->state.trims, 1);
-    for (size_t i = 0; i < n; i++) {
-        f = v[i];
-        overlay_lock(&f->overlay);
-        if (f->overlay.pinned > 0)
-            overlay_trim(&f->overlay, f->overlay.pinned);
-        f->overlay.pinned = 0;
-        overlay_unlock(&f->overlay);
-    }
-    free(v);
-}
-
-static int
-checkpoint_records(struct seq *s, struct meta_write *w, struct err *err)
-{
-    struct omap_iter it;
-    struct span key;
-    void *value;
-    int rc = 0;
-
-    omap_seek(&s->dirty, SPAN_NULL, &it);
-    while (rc == 0 && omap_next(&it, &key, &value)) {
-        const struct image *im = value;
-
-        if (im->gone)
-            meta_del(w, META_RECORDS, key);
-        else
-            meta_put(w, META_RECORDS, key, span_of(im->data, im->len));
-        rc = write_turn(s, w, err);
-    }
-    return rc;
-}
-
-static void
-log_key(uint8_t key[21], const struct tail *t)
-{
-    key[0] = META_LOG;
-    memcpy(key + 1, t->topic_id.bytes, 16);
-    put_be32(key + 17, (uint32_t)t->partition);
-}
-
-static int
-checkpoint_logs(struct seq *s, struct meta_write *w, struct err *err)
-{
-    struct buf packed;
-    uint8_t key[21];
-    int rc = 0;
-
-    buf_init(&packed, 64 * MIB);
-    for (struct tail *t = s->dirty_tails; t != NULL && rc == 0;
-         t = t->keeper_next) {
-        struct plog_state st;
-
-        if (tail_gone(s, t))
-            continue;
-        plog_state_get(t->plog, &st);
-        logrec_pack(&st, &packed);
-        plog_state_release(&st);
-        log_key(key, t);
-        meta_put(w, META_RECORDS, span_of(key, sizeof key),
-            buf_span(&packed));
-        rc = write_turn(s, w, err);
-    }
-    buf_release(&packed);
-    return rc;
-}
-
-/* The records of logs and producers of topics that are gone. */
-static int
-checkpoint_drops(struct seq *s, struct meta_write *w, struct err *err)
-{
-    static const char kinds[] = {META_LOG, META_PRODUCER};
-    uint8_t prefix[17];
-    bool more;
-    int rc = 0;
-
-    for (size_t at = 0; at < s->doomed.len; at += 16) {
-        for (size_t k = 0; k < countof(kinds); k++) {
-            prefix[0] = (uint8_t)kinds[k];
-            memcpy(prefix + 1, s->doomed.ptr + at, 16);
-            do {
-                meta_del_prefix(w, META_RECORDS,
-                    span_of(prefix, sizeof prefix), 1000, &more);
-                rc = write_turn(s, w, err);
-            } while (more && rc == 0);
-        }
-    }
-    return rc;
-}
-
-void
-keeper_mark(struct seq *s, const struct journal_cursor *at, int64_t clock_ms,
-    bool clean, struct meta_write *w)
-{
-    Store__Checkpoint c = STORE__CHECKPOINT__INIT;
-    uint8_t key = META_CHECKPOINT, *out;
-    char boot[64];
-
-    datadir_boot_id(boot);
-    c.format = 1;
-    c.epoch = at->epoch;
-    c.incarnation = at->incarnation;
-    c.frame_crc = at->check;
-    c.journal_file = at->file;
-    c.journal_pos = at->pos;
-    c.clock_ms = clock_ms;
-    c.boot_id = boot;
-    c.clean = clean;
-    c.durability = s->opts.durability;
-    c.cluster_id.data = s->datadir->cluster_id.bytes;
-    c.cluster_id.len = 16;
-    c.data_id.data = s->datadir->data_id.bytes;
-    c.data_id.len = 16;
-    c.incarnations = s->incarnations;
-    c.n_incarnations = s->incarnation_count;
-    out = xmalloc(store__checkpoint__get_packed_size(&c));
-    meta_put(w, META_RECORDS, span_of(&key, 1),
-        span_of(out, store__checkpoint__pack(&c, out)));
-    free(out);
-}
-
-static int
-checkpoint_sync(struct seq *s, struct err *err)
-{
-    if (s->opts.durability == DURABILITY_MEMORY)
-        return 0;
-    for (struct tail *t = s->dirty_tails; t != NULL; t = t->keeper_next)
-        if (!tail_gone(s, t) && !seeded("skip-segment-sync")
-            && plog_sync(t->plog, err) < 0)
-            return -1;
-    if (s->topics_dirty && !seeded("skip-folder-sync")
-        && datadir_sync(s->datadir, "topics", err) < 0)
-        return -1;
-    s->topics_dirty = false;
-    return 0;
-}
-
-static int
-checkpoint_meta(struct seq *s, const struct epoch *e, struct err *err)
-{
-    struct meta_write w;
-
-    if (meta_begin(s->meta, &w) < 0) {
-        meta_abort(&w);
-        *err = w.err;
-        return -1;
-    }
-    if (checkpoint_stores(s, &w, err) < 0
-        || checkpoint_records(s, &w, err) < 0
-        || checkpoint_logs(s, &w, err) < 0
-        || checkpoint_drops(s, &w, err) < 0) {
-        meta_abort(&w);
-        return -1;
-    }
-    /* Less right after a start: the numbers behind were left out. */
-    assert(e->cursor.epoch <= e->number);
-    keeper_mark(s, &e->cursor, e->clock_ms, e->clean, &w);
-    if (seeded("trim-before-commit"))
-        trim_overlays(s);
-    return meta_commit(&w, err);
-}
-
-/* What the durable checkpoint no longer refers to. A failure here leaves
- * garbage, which the next start or checkpoint removes. */
-static void
-checkpoint_sweep(struct seq *s)
-{
-    char path[DATADIR_PATH];
-    struct err err;
-    struct tail *list, *t;
-    uint8_t key[17];
-
-    for (size_t at = 0; at < s->doomed.len; at += 16) {
-        struct uuid id;
-
-        memcpy(id.bytes, s->doomed.ptr + at, 16);
-        if (plog_remove_folder(s->world, datadir_topic(s->datadir, &id, path),
-                &err) < 0) {
-            /* After a failed flush nobody knows which names are there. */
-            if (err.code == EIO)
-                seq_die(s, &err);
-            diag(WARN, EPOCH, "%s: the next start tries again", err.text);
-            continue;
-        }
-        key[0] = META_DOOMED;
-        memcpy(key + 1, id.bytes, 16);
-        keeper_dirty_put(s, span_of(key, sizeof key), NULL);
-    }
-    buf_clear(&s->doomed);
-    list = s->dirty_tails;
-    s->dirty_tails = NULL;
-    while ((t = list) != NULL) {
-        list = t->keeper_next;
-        t->keeper_dirty = false;
-        /* A replay may lay segments out in another way than before. */
-        if (t->recovered && !tail_gone(s, t)
-            && plog_sweep(t->plog, &err) < 0)
-            diag(WARN, LOG, "%s", err.text);
-        t->recovered = false;
-        if (!tail_gone(s, t) && plog_doomed(t->plog) > 0) {
-            if (plog_unlink_doomed(t->plog, &err) < 0)
-                diag(WARN, LOG, "%s", err.text);
-            tail_dirty(s, t); /* so that the next one forgets their names */
-        }
-        tail_unref(t);
-    }
-}
-
-static int
-checkpoint(struct seq *s, struct epoch *e, struct err *err)
-{
-    int64_t began = world_mono_ns(s->world);
-
-    /* The frames of earlier ones are all before P, which this one wrote. */
-    s->incarnations[0] = s->incarnations[s->incarnation_count - 1];
-    s->incarnation_count = 1;
-    if (seeded("move-P-early") && checkpoint_meta(s, e, err) < 0)
-        return -1;
-    if (checkpoint_sync(s, err) < 0 || checkpoint_meta(s, e, err) < 0)
-        return -1;
-    keeper_free_dirty(s);
-    trim_overlays(s);
-    atomic_store(&s->checkpointed, e->number);
-    checkpoint_sweep(s);
-    s->counters.checkpoints++;
-    s->counters.checkpoint_ns += (uint64_t)(world_mono_ns(s->world) - began);
-    return 0;
-}
-
-/* ---- growth of the journal ---- */
-
-struct growth {
-    struct seq_call call;
-    struct seq *seq;
-    struct journal_file *file;
-};
-
-static void
-grown(struct seq_call *call)
-{
-    struct growth *g = container_of(call, struct growth, call);
-
-    journal_add_file(g->seq->journal, g->file);
-    seq_refresh_limit(g->seq);
-    free(g);
-}
-
-static void
-keeper_grow(struct seq *s, uint64_t bytes, uint32_t number)
-{
-    struct err err;
-    struct growth *g;
-    struct journal_file *f;
-
-    f = journal_make_file(s->world, journal_dir(s->journal),
-        s->opts.durability, number, bytes, &err);
-    if (f == NULL) {
-        diag(WARN, EPOCH, "%s: the journal stays as small as it is",
-            err.text);
-        return;
-    }
-    g = xcalloc(1, sizeof *g);
-    g->call.fn = grown;
-    g->seq = s;
-    g->file = f;
-    seq_post(s, &g->call);
 }
 
 /* ---- back on the loop ---- */
@@ -791,12 +426,12 @@ keeper_work_off(struct seq *s)
     }
     if (until == NULL)
         return true;
-    if (checkpoint(s, until, &err) < 0) {
+    if (checkpoint_make(s, until, &err) < 0) {
         keeper_failed(s, &err);
         return false;
     }
-    if (until->grow_bytes > 0)
-        keeper_grow(s, until->grow_bytes, until->grow_number);
+    if (until->grow_bytes > 0 && s->grow_bytes == 0)
+        growth_make(s, until->grow_bytes);
     keeper_give_back(s, until);
     return true;
 }
@@ -838,12 +473,15 @@ void
 keeper_pass(struct seq *s, bool all)
 {
     keeper_take(s);
+    if (s->grow_bytes > 0 && growth_make(s, s->grow_bytes))
+        s->grow_bytes = 0;
     while (!STAILQ_EMPTY(&s->keeper_work)) {
         if (!keeper_work_off(s))
             break;
         if (!all)
             break;
     }
+    snapper_step(s, all);
     keeper_watch_disk(s);
 }
 
@@ -852,16 +490,17 @@ static bool
 keeper_wait(struct seq *s)
 {
     struct timespec until;
-    bool go_on;
+    bool go_on, again = s->grow_bytes > 0 || s->snapshot != NULL;
 
     must(pthread_mutex_lock(&s->keeper_mutex));
     s->keeper_sleeps = true;
-    while (STAILQ_EMPTY(&s->keeper_queue) && !s->keeper_stop
+    while (STAILQ_EMPTY(&s->keeper_queue) && !s->keeper_stop && !again
         && STAILQ_EMPTY(&s->keeper_work) && !s->readonly)
         must(pthread_cond_wait(&s->keeper_cond, &s->keeper_mutex));
     /* A little later there is more, and one write serves it all. */
     must(clock_gettime(CLOCK_MONOTONIC, &until));
-    until.tv_nsec += s->readonly ? 500000000 : COALESCE_MS * 1000000;
+    until.tv_nsec += s->readonly || s->grow_bytes > 0 ? 500000000
+        : COALESCE_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     while (s->keeper_queued < WAKE_BYTES && !s->keeper_stop) {
@@ -884,8 +523,11 @@ keeper_main(void *arg)
     struct seq *s = arg;
 
     thread_name("penstock-keeper");
+    if (s->grow_bytes > 0)
+        keeper_pass(s, false);
     while (keeper_wait(s))
         keeper_pass(s, false);
+    snapper_stop(s);
     return NULL;
 }
 

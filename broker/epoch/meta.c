@@ -22,11 +22,13 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "base/diag.h"
 #include "base/endian.h"
 #include "base/limits.h"
 
@@ -39,12 +41,17 @@ enum {
     HEAD = 11,
     KEYS_MAX = 8000,             /* of a transaction: 16k dirty pages */
     BYTES_MAX = 8 << 20,
+    EXIT_DAMAGE = 7,             /* of the process; tools/exits.tbl */
 };
 
 struct meta {
     uint32_t magic;
     MDB_env *env;
     MDB_dbi dbi[2], pieces;
+    uint64_t put_bytes;
+    char *dir;
+    meta_damaged_fn *damaged;
+    void *damaged_arg;
 };
 
 struct meta_reader {
@@ -64,18 +71,31 @@ meta_err(struct err *err, int rc, const char *what)
     return err_set(err, ERR_DAMAGE, "LMDB: %s: %s", what, mdb_strerror(rc));
 }
 
-static int
-meta_open_flags(struct meta **out, const char *dir, uint64_t map_bytes,
-    unsigned flags, struct err *err)
+/* LMDB's pages have no checksums: what is wrong with one is found by an
+ * assertion of LMDB's, or by the checksum of a value. */
+static void
+meta_asserted(MDB_env *env, const char *text)
 {
-    static const char *const names[] = {"records", "state"};
-    struct meta *m = xcalloc(1, sizeof *m);
-    unsigned create = flags & MDB_RDONLY ? 0 : MDB_CREATE;
-    MDB_txn *txn = NULL;
-    int rc, dead;
+    struct meta *m = mdb_env_get_userctx(env);
+    struct err err;
 
-    m->magic = META_MAGIC;
-    rc = mdb_env_create(&m->env);
+    err_set(&err, ERR_DAMAGE, "%s/data.mdb is damaged (%.200s): put it back "
+        "from a backup or run penstock salvage", m->dir, text);
+    if (m->damaged != NULL)
+        m->damaged(m->damaged_arg, &err);
+    diag(ERROR, EPOCH, "%s", err.text);
+    _exit(EXIT_DAMAGE);
+}
+
+static int
+meta_open_env(struct meta *m, uint64_t map_bytes, unsigned flags)
+{
+    int dead, rc = mdb_env_create(&m->env);
+
+    if (rc == 0)
+        rc = mdb_env_set_userctx(m->env, m);
+    if (rc == 0)
+        rc = mdb_env_set_assert(m->env, meta_asserted);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(m->env, 3);
     if (rc == 0)
@@ -83,43 +103,85 @@ meta_open_flags(struct meta **out, const char *dir, uint64_t map_bytes,
     if (rc == 0)
         rc = mdb_env_set_mapsize(m->env, map_bytes);
     if (rc == 0)
-        rc = mdb_env_open(m->env, dir, flags | MDB_NOTLS | MDB_NORDAHEAD,
+        rc = mdb_env_open(m->env, m->dir, flags | MDB_NOTLS | MDB_NORDAHEAD,
             0600);
-    if (rc == 0)
-        rc = mdb_reader_check(m->env, &dead);
-    if (rc == 0)
-        rc = mdb_txn_begin(m->env, NULL, flags & MDB_RDONLY, &txn);
+    return rc == 0 ? mdb_reader_check(m->env, &dead) : rc;
+}
+
+static int
+meta_open_dbs(struct meta *m, unsigned flags)
+{
+    static const char *const names[] = {"records", "state"};
+    unsigned create = flags & MDB_RDONLY ? 0 : MDB_CREATE;
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(m->env, NULL, flags & MDB_RDONLY, &txn);
+
     for (int i = 0; i < 2 && rc == 0; i++)
         rc = mdb_dbi_open(txn, names[i], create, &m->dbi[i]);
     if (rc == 0)
         rc = mdb_dbi_open(txn, "pieces", create, &m->pieces);
-    if (rc == 0) {
-        rc = mdb_txn_commit(txn);
-        txn = NULL;
-    }
+    if (rc == 0)
+        return mdb_txn_commit(txn);
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    return rc;
+}
+
+static int
+meta_open_flags(struct meta **out, const char *dir, uint64_t map_bytes,
+    unsigned flags, meta_damaged_fn *fn, void *arg, struct err *err)
+{
+    struct meta *m = xcalloc(1, sizeof *m);
+    int rc;
+
+    m->magic = META_MAGIC;
+    m->dir = xstrdup(dir);
+    m->damaged = fn;
+    m->damaged_arg = arg;
+    rc = meta_open_env(m, map_bytes, flags);
+    if (rc == 0)
+        rc = meta_open_dbs(m, flags);
     if (rc == 0) {
         *out = m;
         return 0;
     }
-    if (txn != NULL)
-        mdb_txn_abort(txn);
     meta_close(m);
-    err_set(err, rc > 0 ? rc : ERR_DAMAGE, "open LMDB in %s: %s", dir,
+    if (rc > 0)
+        return err_set(err, rc, "open LMDB in %s", dir);
+    return err_set(err, ERR_DAMAGE, "open LMDB in %s: %s", dir,
         mdb_strerror(rc));
-    return -1;
 }
 
 int
 meta_open(struct meta **out, const char *dir, uint64_t map_bytes, bool sync,
     struct err *err)
 {
-    return meta_open_flags(out, dir, map_bytes, sync ? 0 : MDB_NOSYNC, err);
+    return meta_open_flags(out, dir, map_bytes, sync ? 0 : MDB_NOSYNC, NULL,
+        NULL, err);
+}
+
+int
+meta_open_guarded(struct meta **out, const char *dir, uint64_t map_bytes,
+    bool sync, meta_damaged_fn *fn, void *arg, struct err *err)
+{
+    return meta_open_flags(out, dir, map_bytes, sync ? 0 : MDB_NOSYNC, fn,
+        arg, err);
+}
+
+int
+meta_sync_on(struct meta *m, struct err *err)
+{
+    int rc = mdb_env_set_flags(m->env, MDB_NOSYNC, 0);
+
+    if (rc == 0)
+        rc = mdb_env_sync(m->env, 1);
+    return rc == 0 ? 0 : meta_err(err, rc, "flush");
 }
 
 int
 meta_open_readonly(struct meta **out, const char *dir, struct err *err)
 {
-    return meta_open_flags(out, dir, 1 * GIB, MDB_RDONLY, err);
+    return meta_open_flags(out, dir, 1 * GIB, MDB_RDONLY, NULL, NULL, err);
 }
 
 void
@@ -131,7 +193,14 @@ meta_close(struct meta *m)
     if (m->env != NULL)
         mdb_env_close(m->env);
     m->magic = 0;
+    free(m->dir);
     free(m);
+}
+
+uint64_t
+meta_put_bytes(const struct meta *m)
+{
+    return m->put_bytes;
 }
 
 void
@@ -698,6 +767,7 @@ meta_put(struct meta_write *w, enum meta_space space, struct span key,
     }
     w->puts++;
     w->bytes += key.len + value.len;
+    w->meta->put_bytes += key.len + value.len;
 }
 
 void

@@ -27,21 +27,37 @@ enum meta_space { META_RECORDS, META_STATE };
 /* First byte of the keys of META_RECORDS; the values are store.proto's. */
 enum meta_kind {
     META_CHECKPOINT = 'A',
+    META_CONFIG = 'C',           /* type of resource u8, its name */
+    META_ABORTED = 'B',          /* topic id, partition u32, offset i64 */
     META_GROUP = 'G',            /* group */
     META_IDS = 'I',
     META_TASK = 'K',             /* app, NUL, task */
     META_LOG = 'L',              /* topic id, partition u32 BE */
+    META_MEMBER = 'M',           /* group, NUL, member */
+    META_TXN = 'N',              /* transactional id */
     META_OFFSET = 'O',           /* group, NUL, topic, NUL, partition u32 BE */
+    META_QUOTA = 'Q',            /* for each part: u, c or i; = and its name,
+                                  * or *; NUL */
     META_PRODUCER = 'P',         /* topic id, partition u32, producer i64 */
     META_STORE = 'S',            /* app, NUL, store */
     META_TOPIC = 'T',            /* topic id */
+    META_TXN_PART = 'U',         /* transactional id and part: store.proto */
     META_DOOMED = 'X',           /* topic id */
     META_APP = 'Y',              /* app */
 };
 
-/* `sync` false: for durability=memory only. */
+/* `sync` false: for durability=memory, and until meta_sync_on(). */
 int meta_open(struct meta **, const char *dir, uint64_t map_bytes, bool sync,
     struct err *);
+/* The same; when LMDB trips over a damaged page, at any later call on any
+ * thread, fn is told and must not return. Without it the process says so and
+ * ends with status 7. */
+typedef void meta_damaged_fn(void *arg, const struct err *);
+int meta_open_guarded(struct meta **, const char *dir, uint64_t map_bytes,
+    bool sync, meta_damaged_fn *fn, void *arg, struct err *);
+/* What was put so far is on the disk, and each commit from now on: ends the
+ * making of one that was opened without sync. */
+int meta_sync_on(struct meta *, struct err *);
 int meta_open_readonly(struct meta **, const char *dir, struct err *);
 void meta_close(struct meta *);                  /* NULL allowed */
 
@@ -108,6 +124,8 @@ int meta_unpack(enum meta_space, struct span stored, struct span data,
 
 /* Of the library that runs. */
 void meta_library_version(int *major, int *minor, int *patch);
+/* Bytes of keys and values put since it was opened. The writer. */
+uint64_t meta_put_bytes(const struct meta *);
 /* Bytes of the data file in use, and the map's size. */
 void meta_usage(struct meta *, uint64_t *used, uint64_t *map);
 

@@ -27,13 +27,16 @@
 #include "base/endian.h"
 #include "base/limits.h"
 #include "epoch/logrec.h"
+#include "epoch/metafile.h"
 #include "epoch/seq_priv.h"
+#include "plog/clean.h"
 #include "proto/store.pb-c.h"
 #include "record/batch.h"
 
 enum {
     OPEN_FILES = 256,            /* segments open for reading */
-    CLOSE_KEYS = 200000,         /* a checkpoint at the end, if no more */
+    FIRST_FILE = 512 * 1024,     /* of a new journal, at most */
+    EXIT_DAMAGE = 7,             /* of the process; tools/exits.tbl */
 };
 
 /* ---- frames read from the journal ---- */
@@ -111,6 +114,7 @@ replay_ops_apply(struct seq *s, const struct replay *r, struct err *err)
         struct span key = span_of(op->key.data, op->key.len);
         struct span value = span_of(op->value.data, op->value.len);
         uint8_t topic[17] = {META_TOPIC};
+        struct plog_segment segment;
 
         switch (op->kind) {
         case STORE__OP_KIND__OP_PUT:
@@ -127,6 +131,11 @@ replay_ops_apply(struct seq *s, const struct replay *r, struct err *err)
             break;
         case STORE__OP_KIND__OP_TRIM:
             break;
+        case STORE__OP_KIND__OP_CLEAN:
+            if (value.len > 0
+                && logrec_unpack_segment(value, &segment, err) < 0)
+                return -1;
+            break;
         case STORE__OP_KIND__OP_UNSPECIFIED:
         case _STORE__OP_KIND_IS_INT_SIZE:
         default:
@@ -138,6 +147,15 @@ replay_ops_apply(struct seq *s, const struct replay *r, struct err *err)
     return 0;
 }
 
+static void
+recover_incarnation(struct seq *s, uint64_t incarnation)
+{
+    if (s->seen_count > 0 && s->seen[s->seen_count - 1] == incarnation)
+        return;
+    s->seen = xrealloc(s->seen, (s->seen_count + 1) * sizeof *s->seen);
+    s->seen[s->seen_count++] = incarnation;
+}
+
 static int
 recover_frame(void *arg, const struct frame_header *h, struct span frame,
     struct err *err)
@@ -146,6 +164,9 @@ recover_frame(void *arg, const struct frame_header *h, struct span frame,
     struct replay *r = xcalloc(1, sizeof *r);
     struct epoch *e = epoch_new();
 
+    recover_incarnation(s, h->incarnation);
+    s->counters.recovered_frames++;
+    s->counters.recovered_bytes += frame.len;
     r->effect.magic = EFFECT_MAGIC;
     r->effect.ops = &replay_ops;
     r->frame = chunk_new(frame.len);
@@ -227,11 +248,15 @@ seq_new(const struct seq_options *opts)
 static struct journal_options
 seq_journal_options(const struct seq *s)
 {
+    uint64_t half = s->opts.journal_first / 2;
+
     return (struct journal_options){.durability = s->opts.durability,
-        .file_bytes = s->opts.journal_first / 2 / JOURNAL_BLOCK
-            * JOURNAL_BLOCK,
-        .files = 2,
-        .bytes_max = s->opts.journal_max};
+        .file_bytes = (half < FIRST_FILE ? half : FIRST_FILE)
+            / JOURNAL_BLOCK * JOURNAL_BLOCK,
+        .files = 1,
+        .bytes_max = s->opts.journal_max,
+        .fresh = s->datadir->fresh,
+        .unflushed = s->unflushed};
 }
 
 /* Writes where we stand, before anything is done. */
@@ -250,19 +275,34 @@ seq_mark(struct seq *s, const struct journal_cursor *at, int64_t clock_ms,
     return meta_commit(&w, err);
 }
 
-/* A new folder: nothing has happened, the journal begins at its start. */
+static void
+seq_add_incarnation(struct seq *s, uint64_t incarnation)
+{
+    s->incarnations = xrealloc(s->incarnations,
+        (s->incarnation_count + 1) * sizeof *s->incarnations);
+    s->incarnations[s->incarnation_count++] = incarnation;
+}
+
+/* A new folder: nothing has happened, the journal begins at its start. Until
+ * its identity is written nothing in it counts, so LMDB is flushed once. */
 static int
 seq_make(struct seq *s, const char *journal, struct err *err)
 {
     struct journal_options jo = seq_journal_options(s);
     const struct journal_cursor start = {0};
     bool sync = s->opts.durability != DURABILITY_MEMORY;
+    uint64_t incarnation;
 
+    world_random(s->world, &incarnation, sizeof incarnation);
+    seq_add_incarnation(s, incarnation);
+    growth_add_part(s, (struct journal_part){0, jo.file_bytes});
+    s->grow_bytes = s->opts.journal_first / 2 / JOURNAL_BLOCK * JOURNAL_BLOCK;
     if (journal_create(s->world, journal, &jo, err) < 0
         || seq_mark(s, &start, world_wall_ms(s->world), err) < 0)
         return -1;
     /* LMDB syncs its file, but not the name of it. */
-    if (sync && datadir_sync(s->datadir, "meta", err) < 0)
+    if (sync && (meta_sync_on(s->meta, err) < 0
+            || datadir_sync(s->datadir, "meta", err) < 0))
         return -1;
     return datadir_made(s->datadir, sync, err);
 }
@@ -305,38 +345,83 @@ seq_read_checkpoint(struct seq *s, struct err *err)
     datadir_boot_id(boot);
     s->boot_differs = !c->clean && c->durability == DURABILITY_PROCESS
         && strcmp(c->boot_id, boot) != 0;
-    for (size_t i = 0; i < c->n_incarnations
-            && s->incarnation_count < INCARNATIONS_MAX - 1; i++)
-        s->incarnations[s->incarnation_count++] = c->incarnations[i];
+    s->unflushed = !c->clean && c->durability != DURABILITY_POWER
+        && s->opts.durability == DURABILITY_POWER;
+    s->trusted_epoch = c->trusted_epoch;
+    s->trusted_check = c->trusted_check;
+    s->incarnation_count = s->part_count = 0;
+    for (size_t i = 0; i < c->n_incarnations; i++)
+        seq_add_incarnation(s, c->incarnations[i]);
+    for (size_t i = 0; i < c->n_journal_files; i++)
+        growth_add_part(s, (struct journal_part){
+            c->journal_files[i]->number, c->journal_files[i]->size});
     store__checkpoint__free_unpacked(c, NULL);
     return rc;
+}
+
+/* The frames after P, then what is known of the files from now on. */
+static int
+seq_open_journal(struct seq *s, const char *path, struct err *err)
+{
+    struct journal_options jo = seq_journal_options(s);
+
+    if (journal_open(&s->journal, s->world, path, &jo, err) < 0
+        || journal_expect(s->journal, s->parts, s->part_count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < s->incarnation_count; i++)
+        journal_know(s->journal, s->incarnations[i]);
+    journal_trust(s->journal, s->trusted_epoch, s->trusted_check);
+    if (journal_recover(s->journal, &s->from, s->boot_differs, recover_frame,
+            s, err) < 0)
+        return -1;
+    journal_drop_strays(s->journal);
+    s->part_count = 0;
+    for (size_t i = 0; i < journal_files(s->journal); i++)
+        growth_add_part(s, journal_file_part(s->journal, i));
+    if (s->part_count == 1)
+        s->grow_bytes = s->opts.journal_first / 2 / JOURNAL_BLOCK
+            * JOURNAL_BLOCK;
+    s->trusted_epoch = 0;
+    if (s->opts.durability == DURABILITY_POWER) {
+        s->trusted_epoch = journal_cursor(s->journal).epoch;
+        s->trusted_check = journal_cursor(s->journal).check;
+    }
+    return 0;
+}
+
+/* Whoever watches us (tests) may do better than to end the process. */
+static void
+seq_meta_damaged(void *arg, const struct err *err)
+{
+    struct seq *s = arg;
+
+    if (s->opts.on_fatal != NULL)
+        s->opts.on_fatal(s->opts.on_fatal_arg, err);
+    diag(ERROR, EPOCH, "%s", err->text);
+    _exit(EXIT_DAMAGE);
 }
 
 static int
 seq_open_parts(struct seq *s, struct err *err)
 {
-    char meta[DATADIR_PATH], journal[DATADIR_PATH];
-    struct journal_options jo = seq_journal_options(s);
+    char meta[DATADIR_PATH], journal[DATADIR_PATH], file[DATADIR_PATH];
+    bool fresh = s->datadir->fresh;
     bool sync = s->opts.durability != DURABILITY_MEMORY;
 
     datadir_sub(s->datadir, "meta", meta);
     datadir_sub(s->datadir, "journal", journal);
-    if (meta_open(&s->meta, meta, s->opts.map_bytes, sync, err) < 0)
+    if ((!fresh && metafile_check(s->world,
+            datadir_sub(s->datadir, "meta/data.mdb", file), err) < 0)
+        || meta_open_guarded(&s->meta, meta, s->opts.map_bytes,
+            sync && !fresh, seq_meta_damaged, s, err) < 0)
         return -1;
-    if (s->datadir->fresh && seq_make(s, journal, err) < 0)
+    if (fresh && seq_make(s, journal, err) < 0)
         return -1;
     state_init(&s->state, s->meta);
     s->reader = meta_reader_new(s->meta, err);
     if (s->reader == NULL || seq_read_checkpoint(s, err) < 0)
         return -1;
-    if (journal_open(&s->journal, s->world, journal, &jo, err) < 0)
-        return -1;
-    for (size_t i = 0; i < s->incarnation_count; i++)
-        journal_know(s->journal, s->incarnations[i]);
-    if (journal_recover(s->journal, &s->from, s->boot_differs, recover_frame,
-            s, err) < 0)
-        return -1;
-    return 0;
+    return seq_open_journal(s, journal, err);
 }
 
 int
@@ -437,7 +522,8 @@ seq_tail_find(struct seq *s, const struct uuid *id, int32_t partition)
 /* What the checkpoint knows of the log; a new one if nothing. */
 static int
 log_read(struct seq *s, const struct uuid *id, int32_t partition,
-    struct plog_state *st, struct err *err)
+    struct plog_state *st, struct leaders *leaders, bool *identity,
+    struct err *err)
 {
     uint8_t key[21] = {META_LOG};
     struct arena arena;
@@ -445,6 +531,7 @@ log_read(struct seq *s, const struct uuid *id, int32_t partition,
     int rc;
 
     memset(st, 0, sizeof *st);
+    value = SPAN_NULL;
     if (s->reader == NULL)
         return 0;
     tail_entry_key(key + 1, id, partition);
@@ -453,6 +540,8 @@ log_read(struct seq *s, const struct uuid *id, int32_t partition,
         &value, err);
     if (rc == 1)
         rc = logrec_unpack(value, st, err);
+    if (rc == 0 && value.len > 0)
+        leaders_unpack(value, leaders, identity);
     arena_release(&arena);
     return rc;
 }
@@ -463,21 +552,31 @@ seq_tail(struct seq *s, const struct uuid *id, int32_t partition,
 {
     char path[DATADIR_PATH];
     struct plog_state st;
+    struct leaders leaders = {0};
+    bool identity = false;
     struct tail_entry *e;
     struct plog *plog;
-    int rc = log_read(s, id, partition, &st, err);
+    int rc = log_read(s, id, partition, &st, &leaders, &identity, err);
 
+    /* The partitions of a topic are opened one after the other. */
+    if (rc == 0 && identity && !uuid_eq(&s->identified, id))
+        rc = datadir_check_topic(s->datadir, id, err);
+    if (rc == 0 && identity)
+        s->identified = *id;
     if (rc == 0)
         rc = plog_open(s->segcache, datadir_partition(s->datadir, id,
             partition, path), config, &st, &plog, err);
     if (rc < 0) {
         plog_state_release(&st);
+        leaders_release(&leaders);
         return NULL;
     }
     e = xcalloc(1, sizeof *e);
     tail_entry_key(e->key, id, partition);
     e->tail = tail_new(id, partition, plog, st.log_start, st.written,
         leader_epoch);
+    e->tail->leaders = leaders;
+    e->tail->keeper_identity = identity;
     plog_state_release(&st);
     table_put(&s->tails, span_of(e->key, sizeof e->key), e);
     return tail_ref(e->tail);
@@ -544,6 +643,19 @@ replay_batch(struct seq *s, struct replay *r, const struct replay_batch *b,
     return 0;
 }
 
+/* Until the keeper comes to it nobody may compact this log. */
+static void
+replay_clean(struct tail *t, const struct effect_op *op)
+{
+    struct plog_cleaned c = {.cleaned = op->offset};
+    struct err err;
+
+    if (op->value.len > 0
+        && logrec_unpack_segment(op->value, &c.segment, &err) < 0)
+        unreachable("replay_ops_apply() has looked at it");
+    plog_swap_due(t->plog, &c);
+}
+
 static void
 replay_op(struct seq *s, struct replay *r, const Store__Op *op)
 {
@@ -558,13 +670,17 @@ replay_op(struct seq *s, struct replay *r, const Store__Op *op)
         memcpy(id.bytes, op->topic_id.data, 16);
         eo->topic_id = id;
     }
-    if (op->kind == STORE__OP_KIND__OP_TRIM) {
+    if (op->kind == STORE__OP_KIND__OP_TRIM
+        || op->kind == STORE__OP_KIND__OP_CLEAN) {
         struct tail *t = seq_tail_find(s, &id, (int32_t)op->partition);
 
         if (t == NULL)
             return;
         eo->tail = tail_ref(t);
-        if (op->offset > t->log_start)
+        if (op->kind == STORE__OP_KIND__OP_CLEAN)
+            replay_clean(t, eo);
+        if (op->kind == STORE__OP_KIND__OP_TRIM
+            && op->offset > t->log_start)
             atomic_store(&t->log_start, op->offset);
     }
     r->effect.n_ops++;
@@ -632,6 +748,39 @@ seq_start_full(struct seq *s, const struct err *err)
     atomic_store(&s->readonly, true);
 }
 
+static bool
+seq_has_seen(const struct seq *s, uint64_t incarnation)
+{
+    for (size_t i = 0; i < s->seen_count; i++)
+        if (s->seen[i] == incarnation)
+            return true;
+    return false;
+}
+
+/* The next start can only judge what it finds in the journal if it knows who
+ * wrote there, under which boot and durability. Those of whom no frame is
+ * left are forgotten: they write no more. */
+static int
+seq_begin_incarnation(struct seq *s, struct err *err)
+{
+    uint64_t incarnation;
+    size_t kept = 0, from;
+
+    if (s->datadir->fresh)
+        return 0; /* seq_make did */
+    for (size_t i = 0; i < s->incarnation_count; i++)
+        if (seq_has_seen(s, s->incarnations[i]))
+            s->incarnations[kept++] = s->incarnations[i];
+    from = kept < INCARNATIONS_MAX ? 0 : kept - INCARNATIONS_MAX + 1;
+    memmove(s->incarnations, s->incarnations + from,
+        (kept - from) * sizeof *s->incarnations);
+    s->incarnation_count = kept - from;
+    s->many_starts = kept > INCARNATIONS_MANY;
+    world_random(s->world, &incarnation, sizeof incarnation);
+    seq_add_incarnation(s, incarnation);
+    return seq_mark(s, &s->from, s->clock_base_ms, err);
+}
+
 int
 seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
 {
@@ -648,10 +797,7 @@ seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
             return -1;
     meta_reader_free(s->reader);
     s->reader = NULL;
-    /* The next start can only judge what it finds in the journal if it knows
-     * who wrote there, under which boot and durability. */
-    world_random(s->world, &s->incarnations[s->incarnation_count++], 8);
-    if (seq_mark(s, &s->from, s->clock_base_ms, err) < 0) {
+    if (seq_begin_incarnation(s, err) < 0) {
         if (err->code != ENOSPC && err->code != EDQUOT)
             return -1;
         seq_start_full(s, err);
@@ -746,6 +892,7 @@ seq_close(struct seq *s)
     epoch_free(s, s->open);
     seq_free_tails(s);
     keeper_free_dirty(s);
+    snapper_drop(s);
     buf_release(&s->doomed);
     meta_reader_free(s->reader);
     if (s->state.meta != NULL)
@@ -759,6 +906,9 @@ seq_close(struct seq *s)
     lock_release(&s->tails_lock);
     lock_release(&s->clock_lock);
     free(s->frame);
+    free(s->incarnations);
+    free(s->seen);
+    free(s->parts);
     s->magic = 0;
     free(s);
 }

@@ -128,15 +128,51 @@ seq_epoch_max(const struct seq *s)
     return max > 1 * MIB ? max : 1 * MIB;
 }
 
+/* The bytes of the next file: as many as there are, or what is left; 0: the
+ * ring is as large as it may be. */
+static uint64_t
+seq_growth(const struct seq *s)
+{
+    uint64_t have = journal_bytes(s->journal), more = have;
+    uint64_t left = s->opts.journal_max > have ? s->opts.journal_max - have
+                                               : 0;
+
+    if (more > 64 * MIB)
+        more = 64 * MIB;
+    if (more > left)
+        more = left < have / 8 ? 0 : left;
+    return more / JOURNAL_BLOCK * JOURNAL_BLOCK;
+}
+
+static uint64_t
+seq_twice(const struct seq *s, bool recycled)
+{
+    uint64_t twice = journal_room_twice(s->journal, recycled);
+
+    return twice > COST_FRAME ? twice - COST_FRAME : 0;
+}
+
+/* An effect that the ring can't take with room for a copy, not even when all
+ * of it is recycled: it must grow. */
+static bool
+seq_wants_growth(const struct seq *s)
+{
+    return s->wanted > seq_twice(s, true);
+}
+
 /* What the next frame may hold for those who ask; the rest of it is for cuts
- * and what the system itself must say. */
+ * and what the system itself must say. A recovery must find room for a copy
+ * of it (journal_read.c); only what could never enter then, enters without. */
 static uint64_t
 seq_usable_room(const struct seq *s)
 {
-    uint64_t room = journal_room(s->journal);
+    uint64_t room = journal_room(s->journal), twice = seq_twice(s, false);
 
-    return room > COST_FRAME + SYSTEM_RESERVE
+    room = room > COST_FRAME + SYSTEM_RESERVE
         ? room - COST_FRAME - SYSTEM_RESERVE : 0;
+    if (room <= twice || (seq_wants_growth(s) && seq_growth(s) == 0))
+        return room;
+    return twice;
 }
 
 /* What may be in the open epoch now. Loop. */
@@ -375,29 +411,17 @@ seq_count_overlays(struct seq *s)
     s->state.bytes = bytes;
 }
 
-static bool
-seq_can_grow(const struct seq *s)
-{
-    uint64_t have = journal_bytes(s->journal);
-
-    return have + (have < 64 * MIB ? have : 64 * MIB) <= s->opts.journal_max;
-}
-
 /* The ring doubles while checkpoints come because it is full, and when an
  * effect does not fit it. */
 static void
 seq_plan_growth(struct seq *s, struct epoch *e)
 {
-    uint64_t have = journal_bytes(s->journal), more = have;
+    uint64_t have = journal_bytes(s->journal);
 
-    if (s->since_checkpoint < have / 2 && s->wanted < have / 4)
+    if (s->since_checkpoint < have / 2 && s->wanted < have / 4
+        && !seq_wants_growth(s))
         return;
-    if (more > 64 * MIB)
-        more = 64 * MIB;
-    if (!seq_can_grow(s))
-        return;
-    e->grow_bytes = more;
-    e->grow_number = journal_next_number(s->journal);
+    e->grow_bytes = seq_growth(s);
 }
 
 void
@@ -408,6 +432,7 @@ seq_ask_checkpoint(struct seq *s, bool clean)
 
     assert(!s->checkpointing);
     s->checkpointing = true;
+    s->many_starts = false;
     e->checkpoint = true;
     e->clean = clean;
     if (!clean)
@@ -433,7 +458,7 @@ seq_maybe_checkpoint(struct seq *s)
     /* While a frame is in flight the cursor already stands behind it. */
     if (s->checkpointing || s->hard != NULL)
         return;
-    if (s->since_checkpoint >= journal_bytes(s->journal) / 2
+    if (s->many_starts || s->since_checkpoint >= journal_bytes(s->journal) / 2
         || s->state.bytes >= s->opts.overlay_max / 2
         || s->wanted > seq_usable_room(s))
         seq_ask_checkpoint(s, false);
@@ -539,8 +564,9 @@ seq_turn(struct seq *s)
          * that would ask for a larger one. Not while anything is open: what a
          * start puts there (producers that a replay brought) must come before
          * the checkpoint that lets go of the frames it follows from. */
-        if (!s->checkpointing && s->wanted > seq_usable_room(s)
-            && (s->since_checkpoint > 0 || seq_can_grow(s)))
+        if (!s->checkpointing && !s->readonly
+            && s->wanted > seq_usable_room(s)
+            && (s->since_checkpoint > 0 || seq_growth(s) > 0))
             seq_ask_checkpoint(s, false);
         return -1;
     }
@@ -593,6 +619,13 @@ seq_die(struct seq *s, const struct err *err)
     if (s->opts.on_fatal != NULL)
         s->opts.on_fatal(s->opts.on_fatal_arg, err);
     _exit(74);
+}
+
+void
+seq_fail(struct seq *s, const struct err *err)
+{
+    check_obj(s, SEQ_MAGIC);
+    seq_die(s, err);
 }
 
 uint64_t
@@ -658,6 +691,12 @@ const struct uuid *
 seq_cluster_id(const struct seq *s)
 {
     return &s->datadir->cluster_id;
+}
+
+const char *
+seq_dir(const struct seq *s)
+{
+    return s->datadir->path;
 }
 
 bool

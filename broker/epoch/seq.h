@@ -114,11 +114,16 @@ uint64_t seq_gate(const struct seq *);
 struct state *seq_state(struct seq *);
 struct world *seq_world(struct seq *);
 const struct uuid *seq_cluster_id(const struct seq *);
+const char *seq_dir(const struct seq *);         /* the data folder */
 /* Acknowledged data may be gone (durability=process and another boot): the
  * owner of topics raises their leader epochs (KIP-320). */
 bool seq_history_lost(const struct seq *);
 bool seq_readonly(const struct seq *, const char **why); /* disk full. Any. */
 uint64_t seq_checkpointed(const struct seq *);           /* P */
+
+/* A write or a flush of the caller's failed, and nobody knows what reached
+ * the disk: the process ends (seq_options.on_fatal). */
+void seq_fail(struct seq *, const struct err *);
 
 /* Is called after each publish, with the epoch's number. */
 void seq_on_publish(struct seq *, void (*fn)(void *arg, uint64_t), void *);
@@ -134,6 +139,9 @@ void seq_on_publish(struct seq *, void (*fn)(void *arg, uint64_t), void *);
     X(checkpoints, "checkpoints")                                              \
     X(checkpoint_ns, "nanoseconds spent in checkpoints")                       \
     X(checkpoint_keys, "keys of stores written to LMDB")                       \
+    X(snapshots, "snapshots of LMDB written")                                  \
+    X(recovered_frames, "frames that the start has read")                      \
+    X(recovered_bytes, "bytes of the frames that the start has read")          \
     X(refused, "reservations that found no room")
 
 struct seq_counters {

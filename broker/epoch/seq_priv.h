@@ -11,7 +11,9 @@
 #include "epoch/seq.h"
 
 enum { SEQ_MAGIC = 0x5e95e95e, EPOCH_MAGIC = 0xe90c4000 };
-enum { INCARNATIONS_MAX = 256 };         /* starts without a checkpoint */
+/* Starts without a checkpoint, of which there are frames: from so many on
+ * one is asked for; no more are recorded. */
+enum { INCARNATIONS_MANY = 64, INCARNATIONS_MAX = 4096 };
 
 STAILQ_HEAD(effect_list, effect);
 
@@ -27,7 +29,6 @@ struct epoch {
     bool checkpoint;             /* the keeper makes one here */
     bool clean;                  /* the last one: nothing follows */
     uint64_t grow_bytes;         /* the keeper makes a journal file; 0: no */
-    uint32_t grow_number;
     struct journal_cursor cursor;        /* right behind its frame */
     struct buf manifest;         /* packed at the cut */
     struct frame_header header;
@@ -120,9 +121,26 @@ struct seq {
     const char *readonly_why;
     int64_t retry_ns;                    /* K */
     bool boot_differs;                   /* start under another boot */
+    bool unflushed;                      /* frames of the last process are */
     /* Begun since P, this one last. Start-up, then K. */
-    uint64_t incarnations[INCARNATIONS_MAX];
+    uint64_t *incarnations;
     size_t incarnation_count;
+    uint64_t *seen;              /* start-up: those that wrote frames */
+    size_t seen_count;
+    bool many_starts;            /* L: a checkpoint is due */
+    struct journal_part *parts;  /* the journal's files: start-up, then K */
+    size_t part_count;
+    uint64_t trusted_epoch;      /* what recovery made sure of: start-up */
+    uint32_t trusted_check;
+    struct journal_cursor marked;        /* K: the record of the checkpoint */
+    int64_t marked_clock_ms;
+    uint64_t grow_bytes;         /* K: of a journal file still to be made */
+    struct snapshot *snapshot;           /* K: being written; NULL: none */
+    uint64_t snapshot_put;       /* K: bytes put into LMDB when it began */
+    uint64_t snapshot_used;      /* K: bytes of LMDB's file then; 0: none */
+    int64_t snapshot_next_ns;    /* K: its next step */
+    bool snapshot_any;           /* K: one is there */
+    bool snapshot_topics;        /* K: topics have changed since */
 
     struct cached *cached;               /* L: a ring */
     size_t cached_head, cached_count, cached_cap;
@@ -131,6 +149,7 @@ struct seq {
     struct epoch_list recovered;         /* between open and start */
     struct meta_reader *reader;          /* likewise */
     struct journal_cursor from;          /* of the checkpoint */
+    struct uuid identified;              /* topic whose folder was checked */
 
     struct seq_counters counters;
 };
@@ -157,9 +176,30 @@ void keeper_stop(struct seq *);
 void keeper_pass(struct seq *, bool all);        /* inline, without thread */
 void keeper_dirty_put(struct seq *, struct span key, const struct span *);
 void keeper_free_dirty(struct seq *);
+bool keeper_full_disk(const struct err *);
+/* It has something for the next checkpoint. */
+void keeper_tail_dirty(struct seq *, struct tail *);
+/* Dropped, and the frame that says so is on the disk. */
+bool keeper_tail_gone(struct seq *, struct tail *);
+
+/* checkpoint.c: at the place of that epoch in the queue */
+int checkpoint_make(struct seq *, struct epoch *, struct err *);
 struct meta_write;
 /* Puts the record of the checkpoint. */
 void keeper_mark(struct seq *, const struct journal_cursor *,
     int64_t clock_ms, bool clean, struct meta_write *);
+
+/* snapper.c: on the keeper's thread */
+void snapper_note(struct seq *);         /* before the dirty map is freed */
+void snapper_checkpointed(struct seq *); /* begins one if it is due */
+/* One step if it is time; `all`: to the end. */
+void snapper_step(struct seq *, bool all);
+void snapper_stop(struct seq *);         /* finishes a small one */
+void snapper_drop(struct seq *);
+
+/* growth.c: on the keeper's thread */
+void growth_add_part(struct seq *, struct journal_part);
+/* A file of so many bytes, at last in the loop's hands. false: not now. */
+bool growth_make(struct seq *, uint64_t bytes);
 
 #endif

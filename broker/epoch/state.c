@@ -15,7 +15,12 @@
 enum {
     SNAPSHOT_NS = 100000000,     /* of LMDB, at most: pages can't be reused */
     CHUNK_KEYS = 256,            /* merged at a time by a scan */
+    CLEAN_VALUE_MAX = 4 * KIB,   /* larger ones are read from LMDB again */
 };
+
+/* Clean keys of all shelves. It is what makes a store of some 100,000 keys
+ * cost no look into LMDB at all. */
+#define STATE_CLEAN_BYTES (32 * MIB)
 
 void
 state_init(struct state *s, struct meta *meta)
@@ -24,6 +29,7 @@ state_init(struct state *s, struct meta *meta)
     lock_init(&s->lock);
     table_init(&s->shelves);
     s->meta = meta;
+    s->budget.max = STATE_CLEAN_BYTES;
 }
 
 void
@@ -57,6 +63,7 @@ state_shelf(struct state *s, uint32_t store, uint32_t partition)
         f->partition = partition;
         memcpy(f->key, key, sizeof key);
         overlay_init(&f->overlay);
+        f->overlay.budget = &s->budget;
         table_put(&s->shelves, span_of(f->key, sizeof f->key), f);
     }
     lock_give(&s->lock);
@@ -118,6 +125,20 @@ view_run(const struct shelf *f, enum state_view view)
     return view == STATE_NEWEST ? UINT64_MAX : f->overlay.published;
 }
 
+/* The next look is spared. Not if anything was trimmed meanwhile: the value
+ * may be one that was put, checkpointed and let go since the snapshot. */
+static void
+learn(struct state_reader *r, struct shelf *f, uint64_t trims,
+    struct span key, struct span value)
+{
+    if (value.len > CLEAN_VALUE_MAX)
+        return;
+    overlay_lock(&f->overlay);
+    if (atomic_load(&r->state->trims) == trims)
+        overlay_learn(&f->overlay, key, value);
+    overlay_unlock(&f->overlay);
+}
+
 int
 state_get(struct state_reader *r, struct shelf *f, enum state_view view,
     struct span key, struct arena *arena, struct span *value,
@@ -126,6 +147,7 @@ state_get(struct state_reader *r, struct shelf *f, enum state_view view,
     enum overlay_result found;
     struct span seen, at;
     uint64_t trims;
+    int rc;
 
     check_obj(f, SHELF_MAGIC);
     overlay_lock(&f->overlay);
@@ -144,7 +166,19 @@ state_get(struct state_reader *r, struct shelf *f, enum state_view view,
     at = meta_state_key(arena, f->store, f->partition, key);
     if (at.ptr == NULL)
         return err_set(err, ERR_LIMIT, "no room for a key");
-    return meta_get(r->meta, META_STATE, at, arena, value, err);
+    rc = meta_get(r->meta, META_STATE, at, arena, value, err);
+    if (rc == 1 && view == STATE_NEWEST)
+        learn(r, f, trims, key, *value);
+    return rc;
+}
+
+void
+state_ahead(struct shelf *f, const struct span *keys, size_t n)
+{
+    check_obj(f, SHELF_MAGIC);
+    overlay_lock(&f->overlay);
+    overlay_ahead(&f->overlay, keys, n);
+    overlay_unlock(&f->overlay);
 }
 
 /* ---- scans: two ordered sources merged, a chunk of keys at a time ---- */
@@ -216,6 +250,7 @@ scan_fill(struct scan_state *s, struct span from, struct err *err)
 
     s->over = (struct chunk_of){.arena = s->arena};
     s->under = (struct chunk_of){.arena = &s->keep};
+    overlay_order(o);
     overlay_lock(o);
     s->over.full = overlay_walk(o, from, view_run(s->shelf, s->view),
         CHUNK_KEYS, chunk_from_overlay, &s->over, &next);

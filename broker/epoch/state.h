@@ -3,7 +3,8 @@
  * overlay over LMDB. The newest value is the task's, the published one is
  * for queries.
  *
- * Reading looks into the overlay first and into LMDB if it has nothing. The
+ * Reading looks into the overlay first and into LMDB if it has nothing; what
+ * is read again and again stays in the overlay as a clean key. The
  * keeper trims an overlay only after LMDB has committed what it trims, and
  * counts `trims` up before it does: a reader whose snapshot of LMDB is older
  * than the count it saw together with the overlay takes a new one. So a key
@@ -35,6 +36,7 @@ struct state {
     struct meta *meta;
     _Atomic uint64_t trims;
     _Atomic size_t bytes;        /* of overlays, as last counted */
+    struct overlay_budget budget;        /* of clean keys in memory */
 };
 
 void state_init(struct state *, struct meta *);
@@ -62,6 +64,9 @@ enum state_view { STATE_NEWEST, STATE_PUBLISHED };
 /* 1: found, copied into the arena; 0: not there; -1. */
 int state_get(struct state_reader *, struct shelf *, enum state_view,
     struct span key, struct arena *, struct span *value, struct err *);
+
+/* A hint: these keys will be asked for soon. */
+void state_ahead(struct shelf *, const struct span *keys, size_t n);
 
 /* In key order, keys in [from, to) (to SPAN_NULL: no end), at most
  * `limit`; fn returns nonzero to end, which becomes the result. Memory is

@@ -7,8 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/endian.h"
 #include "plog/plog.h"
 #include "record/batch.h"
+
+enum { AT_LEADER_EPOCH = 12 };   /* in a batch's header: record/batch.h */
 
 struct tail *
 tail_new(const struct uuid *topic_id, int32_t partition, struct plog *plog,
@@ -28,6 +31,8 @@ tail_new(const struct uuid *topic_id, int32_t partition, struct plog *plog,
     atomic_init(&t->written, end);
     atomic_init(&t->hw, end);
     atomic_init(&t->end, end);
+    atomic_init(&t->stable, INT64_MAX);
+    atomic_init(&t->stable_published, INT64_MAX);
     return t;
 }
 
@@ -56,8 +61,11 @@ tail_unref(struct tail *t)
     for (size_t i = 0; i < t->count; i++)
         chunk_unref(tail_at(t, i)->chunk);
     free(t->ring);
+    leaders_release(&t->leaders);
     if (t->plog != NULL)
         plog_close(t->plog);
+    if (t->txns_free != NULL)
+        t->txns_free(t->txns);
     lock_release(&t->lock);
     t->magic = 0;
     free(t);
@@ -90,6 +98,8 @@ tail_replay(struct tail *t, const struct tail_batch *b)
         tail_grow(t);
     *tail_at(t, t->count++) = *b;
     t->bytes += b->size;
+    leaders_note(&t->leaders, (int32_t)get_be32(b->bytes + AT_LEADER_EPOCH),
+        b->base);
     atomic_store(&t->end, b->last + 1);
     lock_give(&t->lock);
 }
@@ -103,6 +113,16 @@ tail_append(struct tail *t, struct tail_batch *b)
     b->base = end;
     batch_stamp(b->bytes, b->base, t->leader_epoch);
     tail_replay(t, b);
+}
+
+void
+tail_epoch_end(struct tail *t, int32_t epoch, int64_t end, int32_t *found,
+    int64_t *found_end)
+{
+    check_obj(t, TAIL_MAGIC);
+    lock_take(&t->lock);
+    leaders_end(&t->leaders, epoch, t->leader_epoch, end, found, found_end);
+    lock_give(&t->lock);
 }
 
 /* The first batch whose last offset is >= offset. */

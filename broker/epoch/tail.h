@@ -25,6 +25,7 @@
 #include "base/span.h"
 #include "base/thread.h"
 #include "base/uuid.h"
+#include "epoch/leaders.h"
 
 struct plog;
 
@@ -51,15 +52,22 @@ struct tail {
     void (*on_publish)(struct tail *);   /* loop; hw moved; NULL allowed */
 
     struct lock lock;
+    struct leaders leaders;      /* where each leader epoch begins; by lock */
     struct tail_batch *ring;     /* oldest at head; count of them, cap 2^n */
     size_t head, count, cap;
     _Atomic int64_t log_start, written, hw, end;
+    /* The first offset of the oldest open transaction, as linked and as
+     * published; INT64_MAX: none. Tasks read below it. The owner moves them. */
+    _Atomic int64_t stable, stable_published;
+    void *txns;                  /* the owner's, who may go before the tail */
+    void (*txns_free)(void *);
     size_t bytes;                /* of the batches held */
     _Atomic uint64_t dropped_in; /* epoch that deletes its topic; 0: none */
 
     bool recovered;              /* keeper: the journal had batches of it */
     bool keeper_dirty;           /* keeper: has changed since the checkpoint */
     bool keeper_folder;          /* keeper: its topic's folder is there */
+    bool keeper_identity;        /* keeper: and says whose it is, durably */
     struct tail *keeper_next;    /* keeper: its list of such tails */
 };
 
@@ -71,6 +79,11 @@ void tail_unref(struct tail *);          /* NULL allowed */
 /* Links a batch at the end: gives it its offset, stamps it. Loop. The
  * chunk's reference becomes the tail's. */
 void tail_append(struct tail *, struct tail_batch *);
+/* For OffsetForLeaderEpoch: where the records of leader epoch `epoch` end,
+ * in a log that ends at `end` for who asks (leaders.h, leaders_end). Loop,
+ * since the present leader epoch is. */
+void tail_epoch_end(struct tail *, int32_t epoch, int64_t end,
+    int32_t *found, int64_t *found_end);
 /* Links a batch that has its offset, the end's, and its stamp: from the
  * journal. */
 void tail_replay(struct tail *, const struct tail_batch *);

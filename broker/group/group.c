@@ -56,7 +56,7 @@
 
 #include <stdlib.h>
 
-#include "group/group_priv.h"
+#include "group/consumer_priv.h"
 
 #include "base/alloc.h"
 
@@ -81,6 +81,9 @@ group_config_init(struct group_config *c)
         .group_bytes_max = GROUP_BYTES_MAX,
         .offset_bytes_max = 128 * MIB,
         .offset_retention_ms = 7ll * 24 * 3600 * 1000,
+        .consumer_session_ms = 45000,
+        .consumer_heartbeat_ms = 5000,
+        .consumer_members_max = GROUP_MEMBERS_MAX,
     };
 }
 
@@ -125,27 +128,33 @@ group_new(struct group_env *env, struct span id, int64_t now)
 }
 
 void
-group_free(struct group *g)
+group_members_drop(struct group *g)
 {
     struct member *m;
-    struct pending *p;
     struct support *s;
 
-    check_obj(g, GROUP_MAGIC);
     while ((m = TAILQ_FIRST(&g->members)) != NULL) {
         TAILQ_REMOVE(&g->members, m, link);
         member_free(m);
     }
-    while ((p = TAILQ_FIRST(&g->pending)) != NULL) {
-        group_pending_del(g, p);
-    }
     for (size_t i = 0; (s = table_next(&g->support, &i)) != NULL;) {
         free(s);
     }
-    group_offsets_release(g);
     table_release(&g->support);
     table_release(&g->by_id);
     table_release(&g->by_instance);
+    g->leader = NULL;
+    g->member_count = g->awaiting_joins = g->pending_syncs = g->bytes = 0;
+}
+
+void
+group_free(struct group *g)
+{
+    check_obj(g, GROUP_MAGIC);
+    consumer_end(g);
+    group_members_drop(g);
+    group_pending_clear(g);
+    group_offsets_release(g);
     table_release(&g->pending_by_id);
     span_disown(&g->id);
     span_disown(&g->protocol_type);
@@ -300,6 +309,16 @@ group_pending_del(struct group *g, struct pending *p)
     free(p);
 }
 
+void
+group_pending_clear(struct group *g)
+{
+    struct pending *p;
+
+    while ((p = TAILQ_FIRST(&g->pending)) != NULL) {
+        group_pending_del(g, p);
+    }
+}
+
 /* ---- protocols ---- */
 
 /* Counts the member's protocols in (by = 1) or out (by = -1). */
@@ -441,7 +460,19 @@ group_protocol_type(const struct group *g)
 size_t
 group_member_count(const struct group *g)
 {
-    return g->member_count;
+    return g->consumer != NULL ? g->consumer->member_count : g->member_count;
+}
+
+enum group_type
+group_type(const struct group *g)
+{
+    return g->consumer != NULL ? GROUP_CONSUMER : GROUP_CLASSIC;
+}
+
+const char *
+group_type_name(enum group_type type)
+{
+    return type == GROUP_CONSUMER ? "consumer" : "classic";
 }
 
 uint64_t
@@ -496,7 +527,7 @@ group_listed(const struct group *g, const struct span *states,
     size_t state_count, const struct span *types, size_t type_count)
 {
     return named_in(states, state_count, group_state_name(g->state)) &&
-        named_in(types, type_count, "classic");
+        named_in(types, type_count, group_type_name(group_type(g)));
 }
 
 /* ---- the invariants ---- */
@@ -555,7 +586,13 @@ group_check(const struct group *g)
         given++;
     }
     assert(given == g->pending_by_id.count && given <= GROUP_MEMBERS_MAX);
-    assert(g->state != GROUP_EMPTY || count == 0);
+    group_offsets_check(g);
+    if (g->consumer != NULL) {
+        assert(given == 0);
+        consumer_check(g);
+        return;
+    }
+    assert(g->state <= GROUP_DEAD && (g->state != GROUP_EMPTY || count == 0));
     if (g->state == GROUP_COMPLETING || g->state == GROUP_STABLE) {
         assert(count > 0 && g->protocol_name.ptr != NULL);
     }
@@ -573,5 +610,4 @@ group_check(const struct group *g)
         }
         assert(one);
     }
-    group_offsets_check(g);
 }

@@ -1,9 +1,10 @@
 /*
- * group.h: one consumer group of Kafka's classic protocol (JoinGroup,
- * SyncGroup, Heartbeat, LeaveGroup, offsets) as a pure state machine: an
- * event and the time go in, effects come out. No I/O, no thread, no clock.
- * Behaves as the classic coordinator of Kafka 4.2 (KIP-62, 134, 345, 394,
- * 559, 814); README.md lists where it differs and why.
+ * group.h: one group of consumers as a pure state machine: an event and the
+ * time go in, effects come out. No I/O, no thread, no clock. A group is
+ * classic (JoinGroup, SyncGroup, Heartbeat, LeaveGroup; KIP-62, 134, 345,
+ * 394, 559, 814) or a consumer group (KIP-848, consumer.h), and may become
+ * the other. Behaves as the coordinator of Kafka 4.2; README.md lists where
+ * it differs and why.
  *
  * Callers go through the registry (groups.h), which finds or makes the group
  * of an event. This header has the vocabulary: events, effects, images, and
@@ -21,6 +22,7 @@
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "base/world.h"
+#include "group/consumer.h"
 #include "record/kerr.h"
 
 /* Bounds of this room, beside GROUP_MEMBERS_MAX and GROUPS_MAX. */
@@ -37,13 +39,18 @@ _Static_assert(GROUP_BYTES_MAX <= EPOCH_BYTES_MAX / 4, "an image fits");
     X(PREPARING, "PreparingRebalance")                                         \
     X(COMPLETING, "CompletingRebalance")                                       \
     X(STABLE, "Stable")                                                        \
-    X(DEAD, "Dead")
+    X(DEAD, "Dead")                                                            \
+    /* of consumer groups, beside EMPTY, STABLE and DEAD */                    \
+    X(ASSIGNING, "Assigning")                                                  \
+    X(RECONCILING, "Reconciling")
 
 enum group_state {
 #define X(name, text) GROUP_##name,
     GROUP_STATES(X)
 #undef X
 };
+
+enum group_type { GROUP_CLASSIC, GROUP_CONSUMER };
 
 /* Times in milliseconds. Defaults (group_config_init) are Kafka's, but for
  * the initial delay, which is 0. */
@@ -59,7 +66,20 @@ struct group_config {
     uint64_t group_bytes_max;            /* bytes */
     uint64_t offset_bytes_max;           /* bytes, offsets of all groups */
     int64_t offset_retention_ms;         /* offsets.retention.minutes */
+    int32_t consumer_session_ms;         /* group.consumer.session.timeout.ms */
+    int32_t consumer_heartbeat_ms;       /* ...heartbeat.interval.ms */
+    uint32_t consumer_members_max;       /* group.consumer.max.size */
 };
+
+/* What a group may set for itself (the configs of resource type GROUP).
+ * Milliseconds; 0: as the broker has it. */
+struct group_tuning {
+    int32_t consumer_session_ms;         /* consumer.session.timeout.ms */
+    int32_t consumer_heartbeat_ms;       /* consumer.heartbeat.interval.ms */
+};
+
+typedef void group_tuning_fn(void *arg, struct span group_id,
+    struct group_tuning *out);           /* `out` comes zeroed */
 
 void group_config_init(struct group_config *);
 
@@ -81,6 +101,7 @@ enum group_event_kind {
     GROUP_EV_DELETE,         /* -> GROUP_FX_DELETED at once */
     GROUP_EV_EXPIRE,         /* offsets retention; no token, no reply */
     GROUP_EV_TOKEN_GONE,     /* its connection died; no reply, ever */
+    GROUP_EV_BEAT,           /* ConsumerGroupHeartbeat -> GROUP_FX_BEATEN */
 };
 
 struct group_join {
@@ -176,6 +197,7 @@ struct group_event {
         struct group_leave leave;
         struct group_commit commit;
         struct group_offset_delete offset_delete;
+        struct group_beat beat;
     };
 };
 
@@ -194,7 +216,10 @@ struct group_offset {
 
 enum group_fx_kind {
     /* changes, to be linked into the open epoch, in the order given */
-    GROUP_FX_PERSIST,        /* group_image() of `group` as it is now */
+    GROUP_FX_PERSIST,        /* `group` as it is now, by its type: group_image()
+                                or consumer_image() */
+    GROUP_FX_PERSIST_MEMBER, /* consumer_member_image() of `member` */
+    GROUP_FX_DELETE_MEMBER,  /* the record of `member_id`, of this group */
     GROUP_FX_DELETE,         /* the group with all its offsets */
     GROUP_FX_PUT_OFFSET,
     GROUP_FX_DELETE_OFFSET,
@@ -206,6 +231,7 @@ enum group_fx_kind {
     GROUP_FX_COMMITTED,
     GROUP_FX_OFFSETS_DELETED,
     GROUP_FX_DELETED,
+    GROUP_FX_BEATEN,
 };
 
 struct group_joined_member {
@@ -235,6 +261,9 @@ struct group_fx {
     union {
         struct group_joined joined;
         struct group_synced synced;
+        struct group_beaten beaten;
+        const struct consumer_member *member;    /* PERSIST_MEMBER */
+        struct span member_id;                   /* DELETE_MEMBER */
         /* LEFT, COMMITTED and OFFSETS_DELETED: one error for each leaver,
          * item or key of the event, in its order. NULL where `error` is set
          * and for a single leaver. */
@@ -289,9 +318,9 @@ struct group_image {
     size_t member_count;
 };
 
-/* The absolute after-image. The arrays come from the arena, the spans point
- * into the group. Returns 0, or -1 when the arena is at its limit; it takes
- * at most group_image_size() bytes of it. */
+/* The absolute after-image of a classic group. The arrays come from the
+ * arena, the spans point into the group. Returns 0, or -1 when the arena is at
+ * its limit; it takes at most group_image_size() bytes of it. */
 int group_image(const struct group *, struct arena *, struct group_image *);
 size_t group_image_size(const struct group *);
 /* Metadata of the member for the group's chosen protocol, else empty:
@@ -305,12 +334,22 @@ const char *group_state_name(enum group_state);      /* Kafka's spelling */
 struct span group_id(const struct group *);
 enum group_state group_state(const struct group *);
 int32_t group_generation(const struct group *);
+enum group_type group_type(const struct group *);
+const char *group_type_name(enum group_type);    /* "classic", "consumer" */
 struct span group_protocol_type(const struct group *);   /* null: none */
 size_t group_member_count(const struct group *);
 /* The filters of ListGroups, regardless of case and outer blanks; an empty
- * list lets all pass. The type of all groups here is "classic". */
+ * list lets all pass. */
 bool group_listed(const struct group *, const struct span *states,
     size_t state_count, const struct span *types, size_t type_count);
+
+/* May who asks so fetch offsets (OffsetFetch v9 and later)? member_id null and
+ * epoch below 0: an admin, or an older client. */
+enum kerr group_fetch_refusal(const struct group *, struct span member_id,
+    int32_t epoch);
+/* Bytes that the records of a consumer group take at most after one more
+ * step, beside what the request brings; 0 for a classic one. */
+size_t group_record_bytes(const struct group *);
 
 /* The committed offset, NULL: none. A topic_id of another incarnation of the
  * topic finds nothing; topic_id NULL: by name alone. */

@@ -88,6 +88,10 @@ struct group {
     size_t offset_count;
     unsigned pins;
 
+    /* NULL: it is classic. Else the members are there, and none here; the
+     * generation is the group's epoch. */
+    struct consumer_group *consumer;
+
     bool persisted;                  /* something of it was */
     uint64_t epoch;                  /* of its newest change */
     int64_t deadline;                /* no timer is due before */
@@ -119,6 +123,9 @@ void group_session(struct group *, struct member *, int64_t until);
 struct pending *group_pending(const struct group *, struct span id);
 void group_pending_add(struct group *, struct span id, int64_t deadline);
 void group_pending_del(struct group *, struct pending *);
+void group_pending_clear(struct group *);
+/* All members of the classic protocol, who wait for nothing. */
+void group_members_drop(struct group *);
 bool group_uses_consumer_protocol(const struct group *);
 
 /* The protocols: what all members offer, and the vote among it. */
@@ -147,6 +154,9 @@ enum kerr group_join_refusal(const struct group_env *,
 void group_join(const struct step *, const struct group_event *);
 void group_join_error(const struct step *, void *token, enum kerr,
     struct span member_id);
+/* `<client id>-<uuid>`, for static members `<instance id>-<uuid>`. */
+struct span group_member_id_make(const struct step *,
+    const struct group_join *);
 
 /* rebalance.c */
 void rebalance_prepare(const struct step *);
@@ -186,10 +196,16 @@ struct subscription {
     struct table topics;
     bool known;                      /* else: any topic of a consumer group */
     bool consumer;
+    /* of a consumer group: the topics matched by expressions */
+    const struct group *group;
 };
 void subscription_init(struct subscription *, const struct group *);
 void subscription_release(struct subscription *);
 bool subscription_has(const struct subscription *, struct span topic);
+
+/* groups.c, at boot */
+struct group *groups_restored(struct groups *, struct span id, int64_t now);
+void groups_moved(struct groups *, struct group *);      /* its deadline */
 
 /* image.c */
 struct group *group_from_image(struct group_env *, const struct group_image *,

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "group/group_priv.h"
+#include "group/consumer_priv.h"
 
 #include "base/alloc.h"
 
@@ -100,18 +100,71 @@ groups_remove(struct groups *gs, struct group *g)
     gs->dead = g;
 }
 
+/* ---- topics: none, until somebody says which ---- */
+
+static bool
+no_name(void *arg, struct span name, struct group_topic *out)
+{
+    (void)arg;
+    (void)name;
+    (void)out;
+    return false;
+}
+
+static bool
+no_id(void *arg, const struct uuid *id, struct group_topic *out)
+{
+    (void)arg;
+    (void)id;
+    (void)out;
+    return false;
+}
+
+static void
+no_topics(void *arg, group_topic_fn *fn, void *to)
+{
+    (void)arg;
+    (void)fn;
+    (void)to;
+}
+
+static uint64_t
+no_version(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+void
+groups_set_topics(struct groups *gs, const struct group_topics *topics)
+{
+    gs->env.topics = *topics;
+}
+
+void
+groups_set_tuning(struct groups *gs, group_tuning_fn *fn, void *arg)
+{
+    gs->env.tuning = fn;
+    gs->env.tuning_arg = arg;
+}
+
 /* ---- life ---- */
 
 void
 groups_init(struct groups *gs, struct world *world,
     const struct group_config *config)
 {
-    *gs = (struct groups){.env = {.config = *config, .world = world}};
+    *gs = (struct groups){.env = {.config = *config,
+        .world = world,
+        .topics = {no_name, no_id, no_topics, no_version, NULL}}};
     if (gs->env.config.members_max > GROUP_MEMBERS_MAX) {
         gs->env.config.members_max = GROUP_MEMBERS_MAX;
     }
     if (gs->env.config.groups_max > GROUPS_MAX) {
         gs->env.config.groups_max = GROUPS_MAX;
+    }
+    if (gs->env.config.consumer_members_max > GROUP_MEMBERS_MAX) {
+        gs->env.config.consumer_members_max = GROUP_MEMBERS_MAX;
     }
     table_init(&gs->by_id);
 }
@@ -162,6 +215,7 @@ static bool
 makes_group(const struct group_event *ev)
 {
     return (ev->kind == GROUP_EV_JOIN && ev->join.member_id.len == 0) ||
+        (ev->kind == GROUP_EV_BEAT && ev->beat.epoch == 0) ||
         (ev->kind == GROUP_EV_COMMIT &&
             (ev->commit.generation < 0 || ev->commit.applied));
 }
@@ -176,6 +230,7 @@ no_group_error(const struct group_event *ev)
             ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
     case GROUP_EV_OFFSET_DELETE:
     case GROUP_EV_DELETE:
+    case GROUP_EV_BEAT:
         return KERR_GROUP_ID_NOT_FOUND;
     case GROUP_EV_JOIN:
     case GROUP_EV_SYNC:
@@ -202,7 +257,8 @@ refuse_leave(const struct step *s, const struct group_event *ev,
 }
 
 static void
-refuse(const struct step *s, const struct group_event *ev, enum kerr error)
+refuse(const struct step *s, const struct group_event *ev, enum kerr error,
+    const char *message)
 {
     static const enum group_fx_kind kinds[] = {
         [GROUP_EV_SYNC] = GROUP_FX_SYNCED,
@@ -229,6 +285,9 @@ refuse(const struct step *s, const struct group_event *ev, enum kerr error)
     case GROUP_EV_DELETE:
         fx_reply(s->fx, kinds[ev->kind], ev->token, error);
         break;
+    case GROUP_EV_BEAT:
+        consumer_beat_error(s, ev, error, message);
+        break;
     case GROUP_EV_EXPIRE:
     case GROUP_EV_TOKEN_GONE:
         break;
@@ -253,21 +312,42 @@ event_refusal(const struct groups *gs, const struct group_event *ev)
         ? group_join_refusal(&gs->env, &ev->join) : KERR_NONE;
 }
 
+/* The classic protocol, in a group of either type. An empty consumer group
+ * is the classic protocol's for the asking. */
+static void
+dispatch_classic(const struct step *s, const struct group_event *ev)
+{
+    struct group *g = s->group;
+    bool consumer = g->consumer != NULL;
+
+    if (consumer && ev->kind == GROUP_EV_JOIN &&
+        g->consumer->member_count == 0) {
+        consumer_end(g);
+        consumer = false;
+    }
+    if (ev->kind == GROUP_EV_JOIN) {
+        (consumer ? consumer_join : group_join)(s, ev);
+    } else if (ev->kind == GROUP_EV_SYNC) {
+        (consumer ? consumer_sync : group_sync)(s, ev);
+    } else if (ev->kind == GROUP_EV_HEARTBEAT) {
+        (consumer ? consumer_heartbeat : group_heartbeat)(s, ev);
+    } else {
+        (consumer ? consumer_leave_many : group_leave)(s, ev);
+    }
+}
+
 static void
 dispatch(const struct step *s, const struct group_event *ev)
 {
     switch (ev->kind) {
     case GROUP_EV_JOIN:
-        group_join(s, ev);
-        break;
     case GROUP_EV_SYNC:
-        group_sync(s, ev);
-        break;
     case GROUP_EV_HEARTBEAT:
-        group_heartbeat(s, ev);
-        break;
     case GROUP_EV_LEAVE:
-        group_leave(s, ev);
+        dispatch_classic(s, ev);
+        break;
+    case GROUP_EV_BEAT:
+        consumer_beat(s, ev);
         break;
     case GROUP_EV_COMMIT:
         group_commit(s, ev);
@@ -293,10 +373,14 @@ groups_step(struct groups *gs, const struct group_event *ev, int64_t now,
 {
     struct step s = {.now = now, .fx = fx};
     enum kerr error = event_refusal(gs, ev);
+    const char *message = NULL;
 
     assert(fx->count == 0);
     assert(ev->token != NULL || ev->kind == GROUP_EV_EXPIRE);
     groups_reap(gs);
+    if (error == KERR_NONE && ev->kind == GROUP_EV_BEAT) {
+        error = consumer_beat_refusal(&gs->env, &ev->beat, &message);
+    }
     if (error == KERR_NONE) {
         s.group = groups_get(gs, ev->group_id);
         if (s.group == NULL && !makes_group(ev)) {
@@ -307,7 +391,7 @@ groups_step(struct groups *gs, const struct group_event *ev, int64_t now,
         }
     }
     if (error != KERR_NONE) {
-        refuse(&s, ev, error);
+        refuse(&s, ev, error, message);
         return;
     }
     if (s.group == NULL) {
@@ -315,6 +399,9 @@ groups_step(struct groups *gs, const struct group_event *ev, int64_t now,
     }
     fx->group = s.group;
     dispatch(&s, ev);
+    if (s.group->consumer != NULL) {
+        consumer_flush(&s);
+    }
     groups_settle(gs, s.group, now);
 }
 
@@ -332,8 +419,11 @@ groups_tick(struct groups *gs, int64_t now, struct group_effects *fx)
     while (groups_deadline(gs) <= now) {
         struct step s = {.group = gs->heap[0], .now = now, .fx = fx};
 
-        if (group_tick(&s)) {
+        if (s.group->consumer != NULL ? consumer_tick(&s) : group_tick(&s)) {
             fx->group = s.group;
+            if (s.group->consumer != NULL) {
+                consumer_flush(&s);
+            }
             groups_settle(gs, s.group, now);
             return true;
         }
@@ -402,6 +492,20 @@ groups_gate(const struct groups *gs, const struct group *g)
 
 /* ---- boot ---- */
 
+struct group *
+groups_restored(struct groups *gs, struct span id, int64_t now)
+{
+    struct group *g = groups_get(gs, id);
+
+    return g != NULL ? g : groups_make(gs, id, now);
+}
+
+void
+groups_moved(struct groups *gs, struct group *g)
+{
+    heap_fix(gs, g);
+}
+
 int
 groups_restore(struct groups *gs, const struct group_image *image,
     int64_t now, struct err *err)
@@ -410,7 +514,8 @@ groups_restore(struct groups *gs, const struct group_image *image,
     struct group *g;
     struct table topics;
 
-    if (old != NULL && (old->generation != 0 || old->member_count > 0)) {
+    if (old != NULL && (old->generation != 0 || old->member_count > 0 ||
+            old->consumer != NULL)) {
         return err_set(err, ERR_DAMAGE, "group %.*s: it is there twice",
             (int)image->group_id.len, (const char *)image->group_id.ptr);
     }

@@ -25,6 +25,9 @@
 struct group_env {
     struct group_config config;
     struct world *world;             /* for member ids */
+    struct group_topics topics;
+    group_tuning_fn *tuning;         /* NULL: no group sets anything */
+    void *tuning_arg;
     uint64_t offset_bytes;           /* of all groups */
 };
 
@@ -42,6 +45,12 @@ void groups_init(struct groups *, struct world *,
     const struct group_config *);
 /* Waiting tokens get no reply. */
 void groups_release(struct groups *);
+
+/* The topics there are: borrowed. Without it, there are none. */
+void groups_set_topics(struct groups *, const struct group_topics *);
+/* Who knows what groups set for themselves. Asked with each heartbeat; times
+ * that run keep their end. */
+void groups_set_tuning(struct groups *, group_tuning_fn *, void *arg);
 
 /* One event. `fx` must be empty. Replies that are due come at once, those of
  * others who waited with them. */
@@ -61,6 +70,10 @@ size_t groups_count(const struct groups *);
 /* Walks in no order, begin with 0; NULL at the end. */
 struct group *groups_next(const struct groups *, size_t *iter);
 
+/* A heartbeat that will change nothing that is persisted: it needs no room. */
+bool groups_beat_is_quiet(const struct groups *, struct span group_id,
+    const struct group_beat *);
+
 /* The change of `group` (may be deleted by it) was linked into `epoch`. */
 void groups_mark(struct groups *, struct group *, uint64_t epoch);
 /* The epoch that must be published before anything leaves that has seen the
@@ -79,6 +92,14 @@ void groups_unpin(struct groups *, struct span id, int64_t now);
  * data: 0, or -1 when it contradicts itself. It must not stand there yet. */
 int groups_restore(struct groups *, const struct group_image *, int64_t now,
     struct err *);
+/* The same for a consumer group: the group, then each of its members. */
+int groups_restore_consumer(struct groups *, const struct consumer_image *,
+    int64_t now, struct err *);
+int groups_restore_consumer_member(struct groups *, struct span group_id,
+    const struct consumer_member_image *, int64_t now, struct err *);
+/* After all of them: groups whose topics are as they were when they were
+ * persisted are looked at no more. */
+void groups_restored_consumers(struct groups *);
 /* Before or after the group's own image; without one it is that of a simple
  * consumer. */
 int groups_restore_offset(struct groups *, struct span group_id,

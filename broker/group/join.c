@@ -76,6 +76,8 @@ has_room(const struct group *g, const struct group_join *join)
         return m != NULL || g->member_count < max;
     case GROUP_EMPTY:
     case GROUP_DEAD:
+    case GROUP_ASSIGNING:
+    case GROUP_RECONCILING:
         break;
     }
     return true;
@@ -92,9 +94,8 @@ fits(const struct group *g, const struct member *m,
         g->env->config.group_bytes_max;
 }
 
-/* `<client id>-<uuid>`, for static members `<instance id>-<uuid>`. */
-static struct span
-member_id_make(const struct step *s, const struct group_join *join)
+struct span
+group_member_id_make(const struct step *s, const struct group_join *join)
 {
     struct span prefix = name_cut(join->instance_id.ptr != NULL
         ? join->instance_id : join->client_id);
@@ -234,7 +235,7 @@ join_new(const struct step *s, const struct group_event *ev)
         group_join_error(s, ev->token, KERR_POLICY_VIOLATION, SPAN_NULL);
         return;
     }
-    id = member_id_make(s, join);
+    id = group_member_id_make(s, join);
     if (known != NULL) {
         join_replace(s, ev, known, id);
     } else if (join->instance_id.ptr == NULL && join->member_id_required) {

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "group/group_priv.h"
+#include "group/consumer_priv.h"
 
 #include "base/alloc.h"
 
@@ -229,6 +229,46 @@ commit_validate(const struct group *g, const struct group_commit *c)
         ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;
 }
 
+/* The same for a member of a consumer group: it names its epoch, in a version
+ * that has one (v9, as GROUP_ID_NOT_FOUND). */
+static enum kerr
+commit_validate_consumer(const struct group *g, const struct group_commit *c)
+{
+    const struct consumer_member *m;
+
+    if (c->applied || (c->generation < 0 && g->consumer->member_count == 0) ||
+        (c->transactional && c->generation == -1 && c->member_id.len == 0 &&
+            c->instance_id.ptr == NULL)) {
+        return KERR_NONE;
+    }
+    m = consumer_find(g, c->member_id);
+    if (m == NULL) {
+        return KERR_UNKNOWN_MEMBER_ID;
+    }
+    if (!c->transactional && !m->classic && !c->group_id_errors) {
+        return KERR_UNSUPPORTED_VERSION;
+    }
+    return c->generation == m->epoch ? KERR_NONE
+        : m->classic || c->transactional ? KERR_ILLEGAL_GENERATION
+                                         : KERR_STALE_MEMBER_EPOCH;
+}
+
+enum kerr
+group_fetch_refusal(const struct group *g, struct span member_id,
+    int32_t epoch)
+{
+    const struct consumer_member *m;
+
+    if (g->consumer == NULL || (member_id.ptr == NULL && epoch < 0)) {
+        return KERR_NONE;
+    }
+    m = consumer_find(g, member_id);
+    return m == NULL       ? KERR_UNKNOWN_MEMBER_ID
+        : m->epoch == epoch ? KERR_NONE
+        : m->classic        ? KERR_ILLEGAL_GENERATION
+                            : KERR_STALE_MEMBER_EPOCH;
+}
+
 static void
 drop_other_id(const struct step *s, const struct group_commit_item *item)
 {
@@ -291,8 +331,10 @@ group_commit(const struct step *s, const struct group_event *ev)
     struct group *g = s->group;
     const struct group_commit *c = &ev->commit;
     struct member *m = group_member(g, c->member_id);
-    enum kerr error = c->count > GROUP_COMMIT_MAX ? KERR_POLICY_VIOLATION
-                                                  : commit_validate(g, c);
+    enum kerr error = c->count > GROUP_COMMIT_MAX
+        ? KERR_POLICY_VIOLATION
+        : g->consumer != NULL ? commit_validate_consumer(g, c)
+                              : commit_validate(g, c);
     struct group_fx *e =
         fx_reply(s->fx, GROUP_FX_COMMITTED, ev->token, error);
     enum kerr *errors;
@@ -384,8 +426,9 @@ static bool
 offset_expired(const struct step *s, const struct group_offset *o)
 {
     const struct group *g = s->group;
-    int64_t from = g->protocol_type.ptr != NULL && g->state == GROUP_EMPTY
-        ? g->state_since_ms : o->commit_ms;
+    bool had_members = g->protocol_type.ptr != NULL &&
+        g->state == GROUP_EMPTY && g->consumer == NULL;
+    int64_t from = had_members ? g->state_since_ms : o->commit_ms;
 
     if (o->expire_ms >= 0) {
         return s->now >= o->expire_ms;
@@ -438,7 +481,7 @@ group_expire(const struct step *s)
     struct topic_offsets *t, *empty = NULL;
     struct subscription sub;
 
-    if (g->pins > 0 || (g->state != GROUP_EMPTY &&
+    if (g->pins > 0 || (g->state != GROUP_EMPTY && g->consumer == NULL &&
             (g->state != GROUP_STABLE || !group_uses_consumer_protocol(g)))) {
         return;
     }

@@ -11,7 +11,7 @@
  */
 #include "config.h"
 
-#include "group/group_priv.h"
+#include "group/consumer_priv.h"
 
 #include "base/endian.h"
 
@@ -57,6 +57,40 @@ read_topics(struct table *topics, struct span metadata)
     return true;
 }
 
+/* The members of a consumer group say so themselves. */
+static void
+add_named(struct subscription *sub, const struct consumer_group *c)
+{
+    const struct consumer_member *m;
+
+    TAILQ_FOREACH (m, &c->members, link) {
+        for (size_t i = 0; i < m->topic_count; i++) {
+            table_put(&sub->topics, m->topics[i], sub);
+        }
+    }
+}
+
+static bool
+matched(const struct group *g, struct span topic)
+{
+    const struct group_topics *topics = &g->env->topics;
+    const struct consumer_regex *r;
+    struct group_topic t;
+
+    if (g->consumer == NULL || g->consumer->regexes.count == 0 ||
+        !topics->by_name(topics->arg, topic, &t)) {
+        return false;
+    }
+    for (size_t i = 0; (r = table_next(&g->consumer->regexes, &i)) != NULL;) {
+        for (size_t k = 0; k < r->count; k++) {
+            if (uuid_eq(&r->ids[k], &t.id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void
 subscription_init(struct subscription *sub, const struct group *g)
 {
@@ -64,9 +98,13 @@ subscription_init(struct subscription *sub, const struct group *g)
 
     table_init(&sub->topics);
     sub->known = true;
+    sub->group = g;
     sub->consumer = group_uses_consumer_protocol(g);
     if (!sub->consumer) {
         return;
+    }
+    if (g->consumer != NULL) {
+        add_named(sub, g->consumer);
     }
     TAILQ_FOREACH (m, &g->members, link) {
         const struct group_protocol *p = g->protocol_name.ptr == NULL
@@ -87,5 +125,6 @@ bool
 subscription_has(const struct subscription *sub, struct span topic)
 {
     return sub->consumer &&
-        (!sub->known || table_get(&sub->topics, topic) != NULL);
+        (!sub->known || table_get(&sub->topics, topic) != NULL ||
+            matched(sub->group, topic));
 }

@@ -10,21 +10,28 @@
  *     in an evbuffer of its own, moved without copying when its turn comes.
  *  4. A connection is freed only by conn_reap(), between callbacks: whoever
  *     is called in between may go on with it.
+ *  5. No peer keeps a connection by doing nothing (conn_is_late): to say its
+ *     first word, to end a frame, to take an answer, and to wait for one after
+ *     it has closed its side, it has so much time. The clock of a frame
+ *     stands still while it is we who do not read.
+ *  6. Frames being received hold in_flight_bytes in all, at most. Who finds
+ *     no room for the rest of its frame is not read until another one is
+ *     through or gone; its clock runs on, so somebody always goes.
  */
 #include "config.h"
 
 #include "net/net.h"
+#include "net/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,8 +47,6 @@ enum {
     READ_BUFFER = 16 * 1024,     /* small frames are cut out of this */
     GROW_FIRST = 64 * 1024,      /* of a large frame, then doubled */
     READS_A_TURN = 8,            /* so that one sender can't keep the loop */
-    ADDRESS = INET6_ADDRSTRLEN + 8,
-    SWEEP_MS = 1000,
 };
 
 struct slot {
@@ -60,7 +65,7 @@ struct conn {
     int fd;
     struct event *readable, *writable;
     void *session;
-    char peer[ADDRESS], host[ADDRESS];
+    char peer[ADDRESS_TEXT], host[ADDRESS_TEXT];
     uint16_t port;
     struct sockaddr_storage address;
 
@@ -71,8 +76,13 @@ struct conn {
     struct chunk *starved;       /* given back; starved_len bytes */
     size_t starved_len;
     int paused;
-    bool closing, dirty, on_starved, on_closing, ended;
+    bool closing, dirty, on_starved, on_closing;
+    bool greeted;                /* a whole frame has come */
+    bool ended;                  /* the peer has closed its side */
+    bool crowded;                /* its frame finds no room to grow */
     int64_t heard_ms, frame_ms;  /* last bytes; begin of the frame */
+    int64_t opened_ms, ended_ms;
+    int64_t moved_ms;            /* output: last bytes taken, or its begin */
 
     struct slot_list slots;
     size_t slot_count;
@@ -98,6 +108,8 @@ struct net {
     TAILQ_HEAD(, listener) listeners;
     struct event *sweep;
     uint64_t next_id, in_flight;
+    uint32_t crowded;            /* connections that are */
+    bool per_address_usual;      /* limits.h's: this machine is exempt */
     struct net_counters counters;
 };
 
@@ -109,6 +121,18 @@ now_ms(void)
     must(clock_gettime(CLOCK_MONOTONIC_COARSE, &ts));
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
+
+/* At the next flush it writes what it may and goes on reading. */
+static void
+conn_dirty(struct conn *c)
+{
+    if (c->dirty)
+        return;
+    c->dirty = true;
+    TAILQ_INSERT_TAIL(&c->net->dirty, c, dirty_next);
+}
+
+static void net_uncrowd(struct net *, uint64_t bytes);
 
 /* ---- closing ---- */
 
@@ -155,8 +179,10 @@ conn_free(struct conn *c)
         event_free(c->writable);
     evbuffer_free(c->out);
     close(c->fd);
+    if (c->crowded)
+        n->crowded--;
     if (c->frame != NULL)
-        n->in_flight -= c->frame->size;
+        net_uncrowd(n, c->frame->size);
     chunk_unref(c->frame);
     chunk_unref(c->starved);
     free(c->in);
@@ -181,8 +207,8 @@ conn_reap(struct net *n)
 static bool
 conn_may_read(const struct conn *c)
 {
-    return !c->closing && !c->ended && c->paused == 0 && c->starved == NULL
-        && c->slot_count < PIPELINE_MAX
+    return !c->closing && !c->ended && !c->crowded && c->paused == 0
+        && c->starved == NULL && c->slot_count < PIPELINE_MAX
         && evbuffer_get_length(c->out) < OUTPUT_HIGH_WATER;
 }
 
@@ -199,6 +225,7 @@ static void
 conn_give(struct conn *c, struct chunk *frame, size_t len)
 {
     c->net->counters.frames++;
+    c->greeted = true;
     if (!c->net->ops->frame(c->session, frame, len))
         conn_close(c);
 }
@@ -273,29 +300,63 @@ conn_read(struct conn *c, void *to, size_t room)
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return -1;
-    /* The peer is done. What it asked for is still answered; a reader that
-     * is gone shows itself when we write. */
-    if (n == 0 && !TAILQ_EMPTY(&c->slots))
+    /* The peer is done. What it asked for is still answered, if that takes
+     * no longer than ended_ms: whether anybody reads on its side shows itself
+     * only when we write, and a JoinGroup may wait for minutes. */
+    if (n == 0 && !TAILQ_EMPTY(&c->slots)) {
         c->ended = true;
-    else
+        c->ended_ms = now_ms();
+    } else {
         conn_close(c);
+    }
     return -1;
 }
 
-/* Doubles the chunk of a large frame once it is full. */
+/* Bytes of frames being received are free again: who waits for such reads
+ * on at the next flush. */
 static void
+net_uncrowd(struct net *n, uint64_t bytes)
+{
+    struct conn *c;
+
+    assert(n->in_flight >= bytes);
+    n->in_flight -= bytes;
+    if (n->crowded == 0)
+        return;
+    TAILQ_FOREACH(c, &n->all, all) {
+        if (!c->crowded)
+            continue;
+        c->crowded = false;
+        conn_dirty(c);
+    }
+    n->crowded = 0;
+}
+
+/* Doubles the chunk of a large frame once it is full. false: no room now. */
+static bool
 conn_grow_frame(struct conn *c)
 {
     size_t size = c->frame->size * 2;
+    struct net *n = c->net;
     struct chunk *bigger;
 
     if (size > c->frame_want)
         size = c->frame_want;
+    /* A frame that is alone may always be received. */
+    if (n->in_flight > c->frame->size
+        && n->in_flight + (size - c->frame->size)
+            > n->limits.in_flight_bytes) {
+        c->crowded = true;
+        n->crowded++;
+        n->counters.crowded++;
+        return false;
+    }
     bigger = chunk_new(size);
     memcpy(bigger->data, c->frame->data, c->frame_len);
-    c->net->in_flight += size - c->frame->size;
+    n->in_flight += size - c->frame->size;
     chunk_unref(c->frame);
     c->frame = bigger;
+    return true;
 }
 
 static bool
@@ -304,8 +365,8 @@ conn_fill_frame(struct conn *c)
     struct chunk *f;
     ssize_t n;
 
-    if (c->frame_len == c->frame->size)
-        conn_grow_frame(c);
+    if (c->frame_len == c->frame->size && !conn_grow_frame(c))
+        return false;
     n = conn_read(c, c->frame->data + c->frame_len,
         c->frame->size - c->frame_len);
     if (n < 0)
@@ -316,7 +377,7 @@ conn_fill_frame(struct conn *c)
     f = c->frame;
     c->frame = NULL;
     c->frame_ms = 0;
-    c->net->in_flight -= f->size;
+    net_uncrowd(c->net, f->size);
     conn_give(c, f, c->frame_want);
     return true;
 }
@@ -378,10 +439,7 @@ conn_resume(struct conn *c)
     check_obj(c, CONN_MAGIC);
     assert(c->paused > 0);
     c->paused--;
-    if (!c->dirty) {
-        c->dirty = true; /* goes on at the flush, not within this call */
-        TAILQ_INSERT_TAIL(&c->net->dirty, c, dirty_next);
-    }
+    conn_dirty(c); /* goes on at the flush, not within this call */
 }
 
 void
@@ -424,21 +482,14 @@ net_room(struct net *n)
 
 /* ---- writing ---- */
 
-static void
-conn_dirty(struct conn *c)
-{
-    if (c->dirty)
-        return;
-    c->dirty = true;
-    TAILQ_INSERT_TAIL(&c->net->dirty, c, dirty_next);
-}
-
 /* Moves what may leave into the output. */
 static void
 conn_collect(struct conn *c)
 {
     struct slot *s;
 
+    if (evbuffer_get_length(c->out) == 0)
+        c->moved_ms = now_ms();
     while ((s = TAILQ_FIRST(&c->slots)) != NULL && s->ready) {
         TAILQ_REMOVE(&c->slots, s, next);
         c->slot_count--;
@@ -458,7 +509,7 @@ conn_write(struct conn *c)
 
         if (n > 0) {
             c->net->counters.bytes_out += (uint64_t)n;
-            c->heard_ms = now_ms();
+            c->heard_ms = c->moved_ms = now_ms();
             continue;
         }
         if (n < 0 && errno == EINTR)
@@ -565,42 +616,6 @@ slot_send(struct slot *s)
 
 /* ---- accepting ---- */
 
-static void
-address_text(const struct sockaddr_storage *a, char *text, size_t size,
-    uint16_t *port)
-{
-    const void *p = a;
-
-    if (a->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = p;
-
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, (socklen_t)size);
-        *port = ntohs(in6->sin6_port);
-    } else {
-        const struct sockaddr_in *in = p;
-
-        inet_ntop(AF_INET, &in->sin_addr, text, (socklen_t)size);
-        *port = ntohs(in->sin_port);
-    }
-}
-
-static bool
-same_address(const struct sockaddr_storage *a,
-    const struct sockaddr_storage *b)
-{
-    const void *pa = a, *pb = b;
-
-    if (a->ss_family != b->ss_family)
-        return false;
-    if (a->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *x = pa, *y = pb;
-
-        return memcmp(&x->sin6_addr, &y->sin6_addr, 16) == 0;
-    }
-    return ((const struct sockaddr_in *)pa)->sin_addr.s_addr
-        == ((const struct sockaddr_in *)pb)->sin_addr.s_addr;
-}
-
 static bool
 net_has_place(struct net *n, const struct sockaddr_storage *from)
 {
@@ -609,10 +624,14 @@ net_has_place(struct net *n, const struct sockaddr_storage *from)
 
     if (n->counters.connections >= n->limits.connections)
         return false;
+    /* From this machine comes all that a proxy or a TLS front passes on. */
+    if (n->per_address_usual
+        && address_is_loopback((const struct sockaddr *)from))
+        return true;
     if (n->counters.connections < n->limits.per_address)
         return true;
     TAILQ_FOREACH(c, &n->all, all)
-        same += same_address(&c->address, from);
+        same += address_same(&c->address, from);
     return same < n->limits.per_address;
 }
 
@@ -632,7 +651,7 @@ conn_open(struct net *n, int fd, const struct sockaddr_storage *from)
     c->fd = fd;
     c->id = ++n->next_id;
     c->address = *from;
-    c->heard_ms = now_ms();
+    c->heard_ms = c->opened_ms = now_ms();
     TAILQ_INIT(&c->slots);
     address_text(from, peer, sizeof peer, &port);
     snprintf(c->peer, sizeof c->peer, "%s:%u", peer, port);
@@ -690,96 +709,6 @@ listener_ready(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static bool
-is_loopback(const struct sockaddr *a)
-{
-    const void *p = a;
-
-    if (a->sa_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(
-            &((const struct sockaddr_in6 *)p)->sin6_addr);
-    return ntohl(((const struct sockaddr_in *)p)->sin_addr.s_addr) >> 24
-        == 127;
-}
-
-/* Splits "HOST:PORT", "[::1]:PORT" or ":PORT" (then host is 127.0.0.1). */
-static int
-split_where(const char *where, char *host, size_t size, const char **port,
-    struct err *err)
-{
-    const char *colon = strrchr(where, ':');
-    size_t len;
-
-    if (colon == NULL)
-        return err_set(err, ERR_USAGE, "'%s' is no HOST:PORT", where);
-    *port = colon + 1;
-    len = (size_t)(colon - where);
-    if (len >= 2 && where[0] == '[' && where[len - 1] == ']') {
-        where++;
-        len -= 2;
-    }
-    if (len >= size || strspn(*port, "0123456789") != strlen(*port)
-        || **port == '\0' || strtoul(*port, NULL, 10) > 65535)
-        return err_set(err, ERR_USAGE, "'%s' is no HOST:PORT", where);
-    snprintf(host, size, "%.*s", (int)len, where);
-    if (len == 0)
-        snprintf(host, size, "127.0.0.1");
-    return 0;
-}
-
-static int
-listen_on(const struct addrinfo *ai, const char *where, int *out,
-    struct err *err)
-{
-    int one = 1;
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-        0);
-
-    if (fd < 0)
-        return err_set(err, errno, "make a socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, 1024) < 0) {
-        err_set(err, errno, "listen on %s", where);
-        close(fd);
-        return -1;
-    }
-    *out = fd;
-    return 0;
-}
-
-int
-net_socket(const char *where, bool public_ok, int *fd, uint16_t *port,
-    bool *loopback, struct err *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_PASSIVE}, *ai;
-    struct sockaddr_storage local;
-    socklen_t len = sizeof local;
-    char host[256], text[ADDRESS];
-    const char *service = NULL;
-    int rc;
-
-    if (split_where(where, host, sizeof host, &service, err) < 0)
-        return -1;
-    rc = getaddrinfo(host, service, &hints, &ai);
-    if (rc != 0)
-        return err_set(err, ERR_USAGE, "'%s': %s", where, gai_strerror(rc));
-    *loopback = is_loopback(ai->ai_addr);
-    if (!public_ok && !*loopback) {
-        freeaddrinfo(ai);
-        return err_set(err, ERR_USAGE, "%s is open to others and nothing "
-            "guards it: listen on 127.0.0.1, or say --allow-public", where);
-    }
-    rc = listen_on(ai, where, fd, err);
-    freeaddrinfo(ai);
-    if (rc < 0)
-        return -1;
-    memset(&local, 0, sizeof local);
-    getsockname(*fd, (struct sockaddr *)&local, &len);
-    address_text(&local, text, sizeof text, port);
-    return 0;
-}
-
 int
 net_listen(struct net *n, const char *where, bool public_ok, uint16_t *port,
     struct err *err)
@@ -803,6 +732,26 @@ net_listen(struct net *n, const char *where, bool public_ok, uint16_t *port,
 
 /* ---- life ---- */
 
+/* Has its peer, or the silence, taken longer than it may? */
+static bool
+conn_is_late(struct conn *c, int64_t now)
+{
+    const struct net_limits *l = &c->net->limits;
+
+    if (c->ended)
+        return now - c->ended_ms > l->ended_ms;
+    if (!c->greeted)
+        return now - c->opened_ms > l->greet_ms;
+    if (evbuffer_get_length(c->out) > 0)
+        return now - c->moved_ms > l->stuck_ms;
+    if (c->frame_ms != 0 && !c->crowded && !conn_may_read(c))
+        c->frame_ms = now;
+    if (c->frame_ms != 0)
+        return now - c->frame_ms > l->frame_ms;
+    return TAILQ_EMPTY(&c->slots) && c->starved == NULL && c->paused == 0
+        && now - c->heard_ms > l->idle_ms;
+}
+
 static void
 net_sweep(evutil_socket_t fd, short what, void *arg)
 {
@@ -816,12 +765,7 @@ net_sweep(evutil_socket_t fd, short what, void *arg)
     TAILQ_FOREACH(l, &n->listeners, next)
         event_add(l->event, NULL);
     TAILQ_FOREACH(c, &n->all, all) {
-        bool waits = !TAILQ_EMPTY(&c->slots) || c->starved != NULL
-            || c->paused > 0;
-
-        if ((!waits && now - c->heard_ms > n->limits.idle_ms)
-            || (!waits && c->frame_ms != 0
-                && now - c->frame_ms > n->limits.frame_ms)) {
+        if (!c->closing && conn_is_late(c, now)) {
             n->counters.late++;
             conn_close(c);
         }
@@ -829,28 +773,50 @@ net_sweep(evutil_socket_t fd, short what, void *arg)
     conn_reap(n);
 }
 
+/* What is 0 is as limits.h has it. */
+static void
+limits_complete(struct net *n)
+{
+    struct net_limits *l = &n->limits;
+
+    n->per_address_usual = l->per_address == 0;
+    if (l->connections == 0)
+        l->connections = CONNECTIONS_MAX;
+    if (l->per_address == 0)
+        l->per_address = CONNECTIONS_ADDRESS_MAX;
+    if (l->frame_bytes == 0)
+        l->frame_bytes = FRAME_BYTES_MAX;
+    if (l->in_flight_bytes == 0)
+        l->in_flight_bytes = FRAMES_BYTES_MAX;
+    if (l->idle_ms == 0)
+        l->idle_ms = CONN_IDLE_MS;
+    if (l->frame_ms == 0)
+        l->frame_ms = CONN_FRAME_MS;
+    if (l->greet_ms == 0)
+        l->greet_ms = CONN_GREET_MS;
+    if (l->stuck_ms == 0)
+        l->stuck_ms = CONN_STUCK_MS;
+    if (l->ended_ms == 0)
+        l->ended_ms = CONN_ENDED_MS;
+    if (l->sweep_ms == 0)
+        l->sweep_ms = CONN_SWEEP_MS;
+}
+
 struct net *
 net_new(struct event_base *base, const struct net_ops *ops, void *arg,
     const struct net_limits *limits)
 {
-    struct timeval second = {SWEEP_MS / 1000, SWEEP_MS % 1000 * 1000};
     struct net *n = xcalloc(1, sizeof *n);
+    struct timeval every;
 
     n->base = base;
     n->ops = ops;
     n->arg = arg;
     if (limits != NULL)
         n->limits = *limits;
-    if (n->limits.connections == 0)
-        n->limits.connections = CONNECTIONS_MAX;
-    if (n->limits.per_address == 0)
-        n->limits.per_address = CONNECTIONS_MAX;
-    if (n->limits.frame_bytes == 0)
-        n->limits.frame_bytes = FRAME_BYTES_MAX;
-    if (n->limits.idle_ms == 0)
-        n->limits.idle_ms = 10 * 60 * 1000;
-    if (n->limits.frame_ms == 0)
-        n->limits.frame_ms = 30 * 1000;
+    limits_complete(n);
+    every.tv_sec = n->limits.sweep_ms / 1000;
+    every.tv_usec = n->limits.sweep_ms % 1000 * 1000;
     TAILQ_INIT(&n->all);
     TAILQ_INIT(&n->dirty);
     TAILQ_INIT(&n->starved);
@@ -858,7 +824,7 @@ net_new(struct event_base *base, const struct net_ops *ops, void *arg,
     TAILQ_INIT(&n->listeners);
     n->sweep = event_new(base, -1, EV_PERSIST, net_sweep, n);
     assert(n->sweep != NULL);
-    event_add(n->sweep, &second);
+    event_add(n->sweep, &every);
     return n;
 }
 

@@ -36,11 +36,15 @@ struct net_ops {
 
 struct net_limits {              /* 0: limits.h's */
     uint32_t connections;
-    uint32_t per_address;
+    uint32_t per_address;        /* 0: loopback is exempt */
     uint64_t frame_bytes;
     uint64_t in_flight_bytes;    /* frames being received, in all */
-    int64_t idle_ms;
+    int64_t greet_ms;            /* from accept to the first whole frame */
     int64_t frame_ms;            /* to receive one frame, once begun */
+    int64_t stuck_ms;            /* with answers of which no byte is taken */
+    int64_t ended_ms;            /* for answers after the peer's end */
+    int64_t idle_ms;             /* without anything under way */
+    int64_t sweep_ms;            /* how often all that is looked at */
 };
 
 struct net *net_new(struct event_base *, const struct net_ops *, void *arg,
@@ -100,7 +104,8 @@ void slot_send(struct slot *);
     X(bytes_out, "bytes sent")                                                 \
     X(starved, "times a connection waited for room")                           \
     X(bad_frames, "frames of an impossible size")                              \
-    X(late, "connections closed for being idle or slow")
+    X(late, "connections closed for being idle or slow")                       \
+    X(crowded, "times a frame waited for others to be received")
 
 struct net_counters {
 #define X(name, help) uint64_t name;

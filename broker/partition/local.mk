@@ -1,7 +1,11 @@
 noinst_LIBRARIES += %D%/libpartition.a
 %C%_libpartition_a_SOURCES = \
     %D%/append.c %D%/append.h \
+    %D%/clean_judge.c %D%/clean_judge.h \
+    %D%/cleaner.c %D%/cleaner.h \
     %D%/producer.c %D%/producer.h \
+    %D%/records.c %D%/records.h \
+    %D%/stable.c %D%/stable.h \
     %D%/topic.c %D%/topic.h \
     %D%/topic_config.c %D%/topic_config.h %D%/topic_config.tbl
 EXTRA_DIST += %D%/README.md

@@ -7,6 +7,8 @@
 #ifndef PARTITION_PRODUCER_H
 #define PARTITION_PRODUCER_H
 
+#include <sys/queue.h>
+
 #include "base/limits.h"
 #include "base/table.h"
 #include "record/batch.h"
@@ -18,22 +20,33 @@ struct producer_batch {
     int64_t timestamp;           /* the batch's newest */
 };
 
+struct producers;
+
 struct producer {
     int64_t id;                  /* the table's key, in our byte order */
+    struct producers *owner;
+    TAILQ_ENTRY(producer) used;
     int16_t epoch;
     uint8_t count;               /* of window, oldest first */
     struct producer_batch window[PRODUCER_WINDOW];
     int64_t used_ms;             /* appliance clock */
+    int64_t txn_first;           /* offset where its open transaction began,
+                                    -1: there is none */
 };
+
+/* Those of all partitions, the least recently used first. */
+TAILQ_HEAD(producer_list, producer);
 
 struct producers {
     struct table by_id;
+    struct producer_list *used;  /* the owner's; NULL: nobody asks */
 };
 
 void producers_init(struct producers *);
 void producers_release(struct producers *);
 struct producer *producers_get(const struct producers *, int64_t id);
 struct producer *producers_make(struct producers *, int64_t id);
+void producer_forget(struct producer *);
 
 enum producer_verdict {
     PRODUCER_NEXT,               /* append it */
@@ -47,6 +60,11 @@ enum producer_verdict producers_check(const struct producers *,
 /* The batch was linked, its offset is in the header. */
 struct producer *producers_apply(struct producers *, const struct batch *,
     int64_t now_ms);
+
+/* The marker of its transaction was linked. An epoch above its own (KIP-890)
+ * fences what it sent before. NULL: nothing is known of it. */
+struct producer *producers_end(struct producers *, int64_t id,
+    int16_t epoch, int64_t now_ms);
 
 /* Sequences count from 0 to 2^31-1 and begin again. */
 int32_t sequence_add(int32_t seq, int32_t n);

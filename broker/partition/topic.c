@@ -20,11 +20,15 @@
 #include "base/endian.h"
 #include "base/limits.h"
 #include "partition/append.h"
+#include "partition/cleaner.h"
+#include "partition/records.h"
 #include "proto/store.pb-c.h"
+#include "record/control.h"
 
 enum {
     RECORD_MAX = 1 << 20,        /* bytes of a topic's record */
     RETAIN_MAX = 200,            /* logs that one look shortens */
+    PRODUCER_IDLE_MS = 24 * 3600 * 1000, /* producer.id.expiration.ms */
 };
 
 /* ---- effects ---- */
@@ -90,6 +94,7 @@ topic_put(struct topics *t, const struct topic *topic)
     Store__Config **list = xcalloc(n + 1, sizeof *list);
     size_t size;
 
+    t->changes++;
     m.name = topic->name;
     m.partitions = (uint32_t)topic->partition_count;
     m.internal = topic->internal;
@@ -131,6 +136,14 @@ partition_linked(struct tail *tail)
         p->topic->on_link(p->topic, p->index);
 }
 
+/* What tasks that read published records only go by. */
+static void
+partition_publish_stable(struct partition *p)
+{
+    p->tail->stable_published = stable_published(p->stable,
+        seq_published(p->seq), INT64_MAX);
+}
+
 static void
 partition_published(struct tail *tail)
 {
@@ -139,6 +152,7 @@ partition_published(struct tail *tail)
 
     if (p == NULL)
         return;
+    partition_publish_stable(p);
     for (w = TAILQ_FIRST(&p->waiters); w != NULL; w = next) {
         next = TAILQ_NEXT(w, next);
         w->fn(w);
@@ -148,10 +162,17 @@ partition_published(struct tail *tail)
 static struct plog_config
 topic_plog_config(const struct topic *topic)
 {
+    int64_t segment_ms = topic_config_int(&topic->config, "segment.ms");
+    int64_t lag_ms = topic_config_int(&topic->config,
+        "max.compaction.lag.ms");
+
+    /* What must be compacted by then must be in a sealed segment. */
+    if (topic_is_compacted(topic) && lag_ms < segment_ms)
+        segment_ms = lag_ms;
     return (struct plog_config){
         .segment_bytes = (uint32_t)topic_config_int(&topic->config,
             "segment.bytes"),
-        .segment_ms = topic_config_int(&topic->config, "segment.ms"),
+        .segment_ms = segment_ms,
         .index_interval = (uint32_t)topic_config_int(&topic->config,
             "index.interval.bytes")};
 }
@@ -170,12 +191,17 @@ partition_new(struct topics *t, struct topic *topic, int32_t index,
     p = xcalloc(1, sizeof *p);
     p->magic = PARTITION_MAGIC;
     p->topic = topic;
+    p->seq = t->seq;
     p->index = index;
     p->tail = tail;
     tail->owner = p;
     tail->on_link = partition_linked;
     tail->on_publish = partition_published;
     producers_init(&p->producers);
+    p->producers.used = &t->used;
+    p->stable = stable_new();
+    tail->txns = p->stable;
+    tail->txns_free = stable_free;
     TAILQ_INIT(&p->waiters);
     return p;
 }
@@ -204,6 +230,7 @@ topic_make(struct topics *t, const struct uuid *id, struct span name)
     struct topic *topic = xcalloc(1, sizeof *topic);
 
     topic->magic = TOPIC_MAGIC;
+    topic->config.below = &t->defaults.node;
     topic->id = *id;
     topic->name = xmalloc(name.len + 1);
     memcpy(topic->name, name.ptr, name.len);
@@ -268,54 +295,21 @@ load_topic(void *arg, struct span key, struct span value, struct err *err)
     return rc;
 }
 
-static int
-load_producer(void *arg, struct span key, struct span value,
-    struct err *err)
-{
-    struct topics *t = arg;
-    Store__Producer *m = store__producer__unpack(NULL, value.len, value.ptr);
-    struct topic *topic;
-    struct producer *p;
-    struct uuid id;
-
-    if (m == NULL || key.len != 28) {
-        store__producer__free_unpacked(m, NULL);
-        return err_set(err, ERR_DAMAGE, "the record of a producer is no "
-            "message");
-    }
-    memcpy(id.bytes, key.ptr, 16);
-    topic = topics_by_id(t, &id);
-    if (topic != NULL
-        && topic_partition(topic, (int32_t)get_be32(key.ptr + 16)) != NULL) {
-        p = producers_make(&topic_partition(topic,
-            (int32_t)get_be32(key.ptr + 16))->producers,
-            (int64_t)get_be64(key.ptr + 20));
-        p->epoch = (int16_t)m->epoch;
-        p->used_ms = m->used_ms;
-        for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
-            p->window[p->count++] = (struct producer_batch){
-                .first_seq = m->window[i]->first_seq,
-                .last_seq = m->window[i]->last_seq,
-                .base_offset = m->window[i]->base_offset,
-                .last_offset = m->window[i]->last_offset,
-                .timestamp = m->window[i]->timestamp};
-        t->producers++;
-    }
-    store__producer__free_unpacked(m, NULL);
-    return 0;
-}
-
 int
 topics_load(struct topics *t, struct seq *seq, struct err *err)
 {
     memset(t, 0, sizeof *t);
     t->seq = seq;
+    t->producers_max = PRODUCERS_MAX;
+    t->producer_idle_ms = PRODUCER_IDLE_MS;
+    TAILQ_INIT(&t->used);
     t->defaults.partitions = 1;
+    t->defaults.node.below = &t->defaults.cluster;
     omap_init(&t->by_name);
     table_init(&t->by_id);
     if (seq_records(seq, META_TOPIC, load_topic, t, err) != 0)
         return -1;
-    return seq_records(seq, META_PRODUCER, load_producer, t, err);
+    return partition_records_load(t, err);
 }
 
 void
@@ -323,13 +317,35 @@ topics_replayed(void *arg, struct tail *tail, struct span bytes)
 {
     struct topics *t = arg;
     struct partition *p = tail->owner;
+    struct partition_moved moved;
     struct batch b;
 
     if (p == NULL || batch_parse(bytes, &b) != BATCH_OK
         || b.producer_id < 0)
         return;
-    producers_apply(&p->producers, &b, seq_clock_ms(t->seq));
+    /* What is replayed is published: its epoch is of no further interest. */
+    partition_follow(t, p, &b, 1, 1, &moved);
+    if (!p->replayed)
+        p->replayed_from = b.base_offset;
     p->replayed = true;
+}
+
+/* The keeper does not know what followed from replayed batches. */
+static void
+partition_restarted(struct topics *t, struct partition *p)
+{
+    struct stable_aborted *list;
+    struct producer *one;
+    size_t n = stable_aborted(p->stable, p->replayed_from, INT64_MAX, NULL,
+        0);
+
+    for (size_t k = 0; (one = table_next(&p->producers.by_id, &k)) != NULL;)
+        partition_put_producer(t, p, one);
+    list = xcalloc(n + 1, sizeof *list);
+    stable_aborted(p->stable, p->replayed_from, INT64_MAX, list, n);
+    for (size_t i = 0; i < n; i++)
+        partition_put_aborted(t, p, &list[i]);
+    free(list);
 }
 
 static void
@@ -337,14 +353,12 @@ topic_restarted(struct topics *t, struct topic *topic)
 {
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct partition *p = topic->partitions[i];
-        struct producer *one;
 
+        partition_publish_stable(p);
         if (!p->replayed)
             continue;
         p->replayed = false;
-        for (size_t k = 0;
-             (one = table_next(&p->producers.by_id, &k)) != NULL;)
-            partition_put_producer(t, p, one);
+        partition_restarted(t, p);
     }
     if (seq_history_lost(t->seq)) {
         topic->leader_epoch++;
@@ -381,6 +395,8 @@ topics_release(struct topics *t)
 {
     omap_release(&t->by_name, topic_free_value, NULL);
     table_release(&t->by_id);
+    topic_config_release(&t->defaults.node);
+    topic_config_release(&t->defaults.cluster);
 }
 
 /* ---- looking ---- */
@@ -509,6 +525,7 @@ topic_forget(struct topics *t, struct topic *topic)
         seq_tail_drop(t->seq, p->tail);
         t->partitions--;
         t->producers -= p->producers.by_id.count;
+        t->aborted -= stable_aborted_count(p->stable);
         /* They look again, find the topic gone, and answer so. */
         while ((w = TAILQ_FIRST(&p->waiters)) != NULL) {
             TAILQ_REMOVE(&p->waiters, w, next);
@@ -578,11 +595,9 @@ topics_grow(struct topics *t, struct topic *topic, int32_t count, bool dry,
     return KERR_NONE;
 }
 
-void
-topics_configured(struct topics *t, struct topic *topic)
+static void
+topic_configure(struct topics *t, struct topic *topic)
 {
-    check_obj(topic, TOPIC_MAGIC);
-    topic_put(t, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct act *a = act_new(EFFECT_CONFIGURE);
 
@@ -593,6 +608,31 @@ topics_configured(struct topics *t, struct topic *topic)
     }
 }
 
+void
+topics_configured(struct topics *t, struct topic *topic)
+{
+    check_obj(topic, TOPIC_MAGIC);
+    topic_put(t, topic);
+    topic_configure(t, topic);
+}
+
+void
+topics_reconfigured(struct topics *t, bool started)
+{
+    struct omap_iter it;
+    struct topic *topic;
+
+    omap_seek(&t->by_name, SPAN_NULL, &it);
+    while ((topic = topics_next(&it)) != NULL) {
+        struct plog_config c = topic_plog_config(topic);
+
+        if (started)
+            topic_configure(t, topic);
+        for (int32_t i = 0; !started && i < topic->partition_count; i++)
+            plog_configure(topic->partitions[i]->tail->plog, &c);
+    }
+}
+
 enum kerr
 topics_delete(struct topics *t, struct topic *topic, struct err *err)
 {
@@ -600,6 +640,9 @@ topics_delete(struct topics *t, struct topic *topic, struct err *err)
 
     (void)err;
     check_obj(topic, TOPIC_MAGIC);
+    t->changes++;
+    if (t->on_delete != NULL)
+        t->on_delete(t->on_delete_arg, topic);
     a->op[0].topic_id = topic->id;
     act_link(t, a);
     topic_forget(t, topic);
@@ -616,6 +659,99 @@ partition_trim(struct topics *t, struct partition *p, int64_t offset)
     a->op[0].tail = tail_ref(p->tail);
     a->op[0].offset = offset;
     act_link(t, a);
+}
+
+/* ---- transactions ---- */
+
+int64_t
+partition_stable(const struct partition *p)
+{
+    int64_t at = stable_published(p->stable, seq_published(p->seq),
+        p->tail->hw);
+
+    return at > p->tail->log_start ? at : p->tail->log_start;
+}
+
+int64_t
+partition_stable_linked(const struct partition *p)
+{
+    return stable_linked(p->stable, p->tail->end);
+}
+
+void
+partition_hold(struct partition *p, const uint8_t *bytes)
+{
+    int64_t end = p->tail->end;
+
+    if ((get_be16(bytes + 21) & (BATCH_TRANSACTIONAL | BATCH_CONTROL))
+        != BATCH_TRANSACTIONAL)
+        return;
+    if (end < p->tail->stable)
+        p->tail->stable = end;
+    if (end < p->tail->stable_published)
+        p->tail->stable_published = end;
+}
+
+void
+partition_stable_moved(struct partition *p)
+{
+    int64_t before = p->tail->stable;
+
+    p->tail->stable = stable_linked(p->stable, INT64_MAX);
+    if (p->tail->stable > before && p->topic->on_link != NULL)
+        p->topic->on_link(p->topic, p->index);
+}
+
+static void
+follow_marker(struct topics *t, struct partition *p, const struct batch *b,
+    uint64_t epoch, uint64_t published, struct partition_moved *m)
+{
+    enum control_type type = control_batch_type(b);
+
+    if (type == CONTROL_OTHER)
+        return;
+    m->producer = producers_end(&p->producers, b->producer_id,
+        b->producer_epoch, seq_clock_ms(t->seq));
+    m->was_aborted = stable_end(p->stable, b->producer_id, b->base_offset,
+        type == CONTROL_COMMIT, epoch, published, &m->aborted);
+    t->aborted += m->was_aborted;
+    partition_stable_moved(p);
+}
+
+/* A checkpoint that was cut short leaves records that are ahead of the frame
+ * where the replay begins. What the record of a producer has seen already is
+ * not done to it again: it would end what began later. */
+static bool
+knew_more(const struct producer *one, const struct batch *b)
+{
+    return one != NULL && one->count > 0
+        && one->window[one->count - 1].last_offset >= b->base_offset;
+}
+
+void
+partition_follow(struct topics *t, struct partition *p,
+    const struct batch *b, uint64_t epoch, uint64_t published,
+    struct partition_moved *m)
+{
+    size_t before = p->producers.by_id.count;
+    const struct producer *old;
+    bool open;
+
+    *m = (struct partition_moved){0};
+    old = producers_get(&p->producers, b->producer_id);
+    if (knew_more(old, b))
+        return;
+    if (b->attributes & BATCH_CONTROL) {
+        follow_marker(t, p, b, epoch, published, m);
+        return;
+    }
+    open = old != NULL && old->txn_first >= 0;
+    m->producer = producers_apply(&p->producers, b, seq_clock_ms(t->seq));
+    t->producers += p->producers.by_id.count - before;
+    if (!open && m->producer->txn_first >= 0) {
+        stable_begin(p->stable, b->producer_id, b->base_offset);
+        partition_stable_moved(p);
+    }
 }
 
 /* Returns how many acts it made. */
@@ -648,8 +784,13 @@ topics_retain(struct topics *t, int64_t now_ms)
     omap_seek(&t->by_name, SPAN_NULL, &it);
     while ((topic = topics_next(&it)) != NULL)
         for (int32_t i = 0; i < topic->partition_count
-                && acts < RETAIN_MAX; i++)
+                && acts < RETAIN_MAX; i++) {
             acts += partition_retain(t, topic->partitions[i], now_ms);
+            partition_trim_aborted(t, topic->partitions[i]);
+        }
+    topics_forget_producers(t);
+    if (t->cleaner != NULL)
+        cleaner_turn(t->cleaner, now_ms);
 }
 
 void

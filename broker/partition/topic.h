@@ -17,6 +17,7 @@
 #include "base/omap.h"
 #include "epoch/seq.h"
 #include "partition/producer.h"
+#include "partition/stable.h"
 #include "partition/topic_config.h"
 #include "record/kerr.h"
 
@@ -36,11 +37,15 @@ struct waiter {
 struct partition {
     uint32_t magic;
     struct topic *topic;
+    struct seq *seq;
     int32_t index;
     struct tail *tail;
     struct producers producers;
+    struct stable *stable;       /* transactions; the tail's */
     struct waiter_list waiters;
-    bool replayed;               /* its producers changed in the replay */
+    bool replayed;               /* its producers changed in the replay, */
+    int64_t replayed_from;       /* with the batch at this offset first */
+    int64_t clean_after_ms;      /* cleaner.c: wall clock, not before */
 };
 
 struct topic {
@@ -65,8 +70,18 @@ struct topics {
     struct table by_id;
     size_t partitions;           /* of all topics */
     size_t producers;            /* of all partitions */
+    struct producer_list used;   /* they, the least recently used first */
+    size_t producers_max;        /* then the first of them is forgotten, */
+    int64_t producer_idle_ms;    /* and who is not heard of for so long */
+    size_t aborted;              /* transactions, of all partitions */
+    struct cleaner *cleaner;     /* NULL: nothing is compacted */
+    uint64_t changes;            /* grows when a topic comes, goes or grows */
+    /* A topic is about to be deleted, by whatever path. NULL: none. */
+    void (*on_delete)(void *arg, const struct topic *);
+    void *on_delete_arg;
     struct topic_defaults {
         int32_t partitions;      /* num.partitions, for auto-creation */
+        struct topic_config node, cluster;   /* below each topic's own */
     } defaults;
 };
 
@@ -114,11 +129,37 @@ enum kerr topics_grow(struct topics *, struct topic *, int32_t count,
 /* The settings of the topic as they are now are to hold: call it after
  * topic_config_set() and _unset(). */
 void topics_configured(struct topics *, struct topic *);
+/* The same for all topics, after defaults.node or .cluster were changed;
+ * `started` false: between topics_load() and seq_start(). */
+void topics_reconfigured(struct topics *, bool started);
 enum kerr topics_delete(struct topics *, struct topic *, struct err *);
 /* Moves the log's start up: DeleteRecords and retention. */
 void partition_trim(struct topics *, struct partition *, int64_t offset);
-/* Looks for segments past retention in a few partitions; call it about once
- * a second. */
+/* ---- transactions ---- */
+
+/* The last stable offset, as published and as linked. */
+int64_t partition_stable(const struct partition *);
+int64_t partition_stable_linked(const struct partition *);
+
+/* What an appended batch of a producer did, live or in the replay. */
+struct partition_moved {
+    struct producer *producer;           /* NULL: none that is known */
+    bool was_aborted;
+    struct stable_aborted aborted;
+};
+
+/* Before a batch is linked: tasks must not read beyond its beginning if a
+ * transaction begins with it. */
+void partition_hold(struct partition *, const uint8_t *batch);
+/* After: `epoch` is that of the link. */
+void partition_follow(struct topics *, struct partition *,
+    const struct batch *, uint64_t epoch, uint64_t published,
+    struct partition_moved *);
+/* Tells the tail where the LSO is now, and its readers if it moved up. */
+void partition_stable_moved(struct partition *);
+
+/* Looks for segments past retention in a few partitions, and for a log that is
+ * worth compaction; call it about once a second. */
 void topics_retain(struct topics *, int64_t now_ms);
 
 void topics_check(const struct topics *);

@@ -45,7 +45,9 @@ check_number(const struct config_def *d, const char *text, struct err *err)
     if (*text == '\0' || *end != '\0' || errno != 0)
         return err_set(err, ERR_USAGE, "Invalid value %s for configuration "
             "%s: not a number", text, d->name);
-    if (v < d->least || v > d->most)
+    /* gzip has levels 1 to 9, and -1 for its own default. */
+    if (v < d->least || v > d->most
+        || (v == 0 && strcmp(d->name, "compression.gzip.level") == 0))
         return err_set(err, ERR_USAGE, "Invalid value %s for configuration "
             "%s: must be between %lld and %lld", text, d->name,
             (long long)d->least, (long long)d->most);
@@ -96,6 +98,29 @@ check_choice(const struct config_def *d, const char *text, struct err *err)
     return 0;
 }
 
+/* "partition:broker,partition:broker" or "*", as Kafka wants it. */
+static int
+check_replicas(const struct config_def *d, const char *text, struct err *err)
+{
+    const char *at = text;
+    bool ok = true;
+
+    if (*text == '\0' || strcmp(text, "*") == 0)
+        return 0;
+    while (ok && *at != '\0') {
+        size_t a = strspn(at, "0123456789");
+        size_t b = at[a] == ':' ? strspn(at + a + 1, "0123456789") : 0;
+
+        ok = a > 0 && b > 0;
+        at += ok ? a + 1 + b : 0;
+        ok = ok && (*at == '\0' || (*at == ',' && at[1] != '\0'));
+        at += ok && *at == ',';
+    }
+    return ok ? 0 : err_set(err, ERR_USAGE, "Invalid value %s for "
+        "configuration %s: must be the literal '*' or a list of replicas",
+        text, d->name);
+}
+
 int
 config_check(const struct config_def *d, struct span value, struct err *err)
 {
@@ -121,6 +146,8 @@ config_check(const struct config_def *d, struct span value, struct err *err)
             "%s: true or false", text, d->name);
     case CONFIG_STRING:
     case CONFIG_LIST:
+        if (strstr(d->name, ".throttled.replicas") != NULL)
+            return check_replicas(d, text, err);
         return check_choice(d, text, err);
     case CONFIG_UNKNOWN:
         break;
@@ -170,26 +197,49 @@ topic_config_unset(struct topic_config *c, const struct config_def *d)
 }
 
 const char *
+topic_config_own(const struct topic_config *c, const struct config_def *d)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->set[i].def == d)
+            return c->set[i].value;
+    return NULL;
+}
+
+const char *
 topic_config_get(const struct topic_config *c, const char *name,
     bool *is_default)
 {
     const struct config_def *d = config_def_find(span_str(name));
+    const char *value = NULL;
 
     assert(d != NULL);
-    for (size_t i = 0; i < c->count; i++) {
-        if (c->set[i].def == d) {
-            if (is_default != NULL)
-                *is_default = false;
-            return c->set[i].value;
-        }
-    }
     if (is_default != NULL)
-        *is_default = true;
-    return d->value;
+        *is_default = topic_config_own(c, d) == NULL;
+    for (; c != NULL && value == NULL; c = c->below)
+        value = topic_config_own(c, d);
+    return value != NULL ? value : d->value;
 }
 
 int64_t
 topic_config_int(const struct topic_config *c, const char *name)
 {
     return strtoll(topic_config_get(c, name, NULL), NULL, 10);
+}
+
+int
+topic_config_check(const struct topic_config *c, struct err *err)
+{
+    int64_t least = topic_config_int(c, "min.compaction.lag.ms");
+    int64_t most = topic_config_int(c, "max.compaction.lag.ms");
+
+    if (least > most)
+        return err_set(err, ERR_USAGE, "conflict topic config setting "
+            "min.compaction.lag.ms (%lld) > max.compaction.lag.ms (%lld)",
+            (long long)least, (long long)most);
+    if (strcasecmp(topic_config_get(c, "remote.storage.enable", NULL),
+            "true") == 0)
+        return err_set(err, ERR_USAGE, "Tiered Storage functionality is "
+            "disabled in the broker. Topic cannot be configured with remote "
+            "log storage.");
+    return 0;
 }

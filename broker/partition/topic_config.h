@@ -43,6 +43,9 @@ struct topic_setting {
 struct topic_config {
     struct topic_setting *set;   /* owned */
     size_t count;
+    /* What holds where nothing is set here: settings of the broker, which
+     * must live as long. NULL: the defaults of the table. */
+    const struct topic_config *below;
 };
 
 void topic_config_release(struct topic_config *);
@@ -51,9 +54,14 @@ void topic_config_set(struct topic_config *, const struct config_def *,
     struct span value);
 /* Back to the default. */
 void topic_config_unset(struct topic_config *, const struct config_def *);
-/* What holds: set here or the default. */
+/* What holds: set here, below, or the default. is_default: not set here. */
 const char *topic_config_get(const struct topic_config *, const char *name,
     bool *is_default);
+/* Set here, or NULL. */
+const char *topic_config_own(const struct topic_config *,
+    const struct config_def *);
+/* Do all the settings that hold go together? 0, or -1 and which do not. */
+int topic_config_check(const struct topic_config *, struct err *);
 int64_t topic_config_int(const struct topic_config *, const char *name);
 
 #endif

@@ -68,6 +68,9 @@ state_check(const struct plog_state *st, struct err *err)
                 "segment %lld is below the log start",
                 (long long)s[i].base_offset);
     }
+    if (st->cleaned < 0)
+        return err_set(err, ERR_DAMAGE, "cleaned up to %lld",
+            (long long)st->cleaned);
     if (st->log_start < 0 || st->log_start > st->written)
         return err_set(err, ERR_DAMAGE, "log start %lld, written end %lld",
             (long long)st->log_start, (long long)st->written);
@@ -104,7 +107,9 @@ static void
 state_load(struct plog *p, const struct plog_state *st)
 {
     p->log_start = st->log_start;
-    p->written = st->written;
+    p->written = p->durable = p->durable_next = st->written;
+    /* A salvage may have cut the log. */
+    p->cleaned = st->cleaned < st->written ? st->cleaned : st->written;
     p->count = p->cap = st->segment_count;
     if (p->count > 0)
         p->segments = xcalloc(p->count, sizeof(struct segment *));
@@ -179,6 +184,7 @@ plog_close(struct plog *p)
     }
     lock_release(&p->lock);
     free(p->segments);
+    free(p->making);
     free(p->path);
     free(p);
 }
@@ -509,9 +515,11 @@ plog_state_get(struct plog *p, struct plog_state *st)
     struct segment *s;
     size_t i = 0;
 
+    p->durable_next = p->written;
     *st = (struct plog_state){
         .log_start = p->log_start,
         .written = p->written,
+        .cleaned = p->cleaned,
         .segment_count = p->count,
         .doomed_count = p->doomed_count,
     };
@@ -530,12 +538,25 @@ plog_state_get(struct plog *p, struct plog_state *st)
 }
 
 void
+plog_checkpointed(struct plog *p)
+{
+    lock_take(&p->lock);
+    p->durable = p->durable_next;
+    lock_give(&p->lock);
+}
+
+void
 plog_extent(struct plog *p, struct plog_extent *x)
 {
     lock_take(&p->lock);
-    *x = (struct plog_extent){p->log_start, p->written, 0, p->count};
-    for (size_t i = 0; i < p->count; i++)
-        x->bytes += p->segments[i]->meta.size;
+    *x = (struct plog_extent){p->log_start, p->written, 0, p->count, 0};
+    for (size_t i = 0; i < p->count; i++) {
+        const struct plog_segment *m = &p->segments[i]->meta;
+
+        x->bytes += m->size;
+        if (segment_sparse(m))
+            x->compacted = m->last_offset + 1;
+    }
     lock_give(&p->lock);
 }
 
@@ -568,6 +589,9 @@ plog_check(struct plog *p)
     lock_take(&p->lock);
     assert(p->log_start >= 0);
     assert(p->log_start <= p->written);
+    assert(p->cleaned >= 0);
+    assert(p->cleaned <= p->written);
+    assert(p->durable <= p->written);
     if (p->count == 0) {
         assert(p->log_start == p->written);
     } else {

@@ -64,6 +64,10 @@ struct plog_name {
     uint64_t epoch;
 };
 
+/* This bit of a segment's epoch: the cleaner made it, so there may be gaps
+ * between its batches. */
+#define PLOG_CLEANED (1ull << 63)
+
 /* What a checkpoint keeps of a plog. Zeroed is the state of a new one. */
 struct plog_state {
     int64_t log_start;
@@ -72,6 +76,7 @@ struct plog_state {
     size_t segment_count;
     struct plog_name *doomed;    /* trimmed, file perhaps not yet unlinked */
     size_t doomed_count;
+    int64_t cleaned;             /* compacted up to here: clean.h */
 };
 
 void plog_state_release(struct plog_state *);    /* arrays; zeroes it */
@@ -130,6 +135,8 @@ bool plog_poisoned(const struct plog *);         /* any thread */
  * (plog_state_release). Segments doomed up to now become due for
  * plog_unlink_doomed(). */
 void plog_state_get(struct plog *, struct plog_state *);
+/* The checkpoint with that state is durable: what it holds may be cleaned. */
+void plog_checkpointed(struct plog *);
 
 /* ---------------------------------------------------------------- reading */
 
@@ -162,8 +169,9 @@ struct plog_got {
     struct plog_damage damage;   /* for PLOG_DAMAGED */
 };
 
-/* Appends whole batches to `out`, from the one that contains want->offset,
- * each with its CRC verified. Ends at the segment's end: call again with
+/* Appends whole batches to `out`, from the one that contains want->offset (or,
+ * where compaction has left a gap, the first behind it), each with its CRC
+ * verified. Ends at the segment's end: call again with
  * got->next_offset for more. Damage behind good batches is left for the next
  * call. Never returns what was beyond the written end when it was called.
  * Thread: any. Nothing is appended unless PLOG_OK. */
@@ -190,6 +198,8 @@ struct plog_extent {
     int64_t log_start, written;
     uint64_t bytes;              /* of all segments */
     size_t segments;
+    int64_t compacted;           /* end of the last one that the cleaner made;
+                                    there are no gaps from there on */
 };
 
 void plog_extent(struct plog *, struct plog_extent *);   /* any thread */
@@ -217,8 +227,9 @@ size_t plog_doomed(struct plog *);       /* files that wait for unlinking */
  * waits for a later call. A file that is gone already is fine. */
 int plog_unlink_doomed(struct plog *, struct err *);
 
-/* Unlinks segment files that are neither in the list nor doomed: what a crash
- * left whose batches a replay had no need to write again. At any time, but
+/* Unlinks segment files that are neither in the list nor doomed nor being
+ * made by a cleaner: what a crash left whose batches a replay had no need to
+ * write again, or what a cleaner had not finished. At any time, but
  * it lists the folder: once after a recovery, when idle. */
 int plog_sweep(struct plog *, struct err *);
 

@@ -30,8 +30,14 @@ struct plog {
     struct segment **segments;
     size_t count, cap;
     int64_t log_start, written;
+    int64_t cleaned;             /* first offset that no pass has covered */
+    int64_t durable;             /* what the last checkpoint holds */
+    struct plog_name *making;    /* outputs of a cleaner, not listed yet */
+    size_t making_count;
+    size_t swaps_due;            /* told to output(), not swapped yet */
 
     /* keeper */
+    int64_t durable_next;        /* of the last plog_state_get() */
     struct plog_config config;
     SLIST_HEAD(, segment) dirty;
     TAILQ_HEAD(, segment) doomed;
@@ -45,6 +51,13 @@ struct plog {
 /* Moves the log start there, no lower than it is, and dooms what is below. */
 void plog_trim_to(struct plog *, int64_t log_start);
 void plog_doom(struct plog *, struct segment *);
+
+/* Is it a file of the list, doomed, or being made? Keeper. */
+bool plog_knows(struct plog *, const struct plog_name *);
+/* Out of the list already: lets go of its descriptors and dooms it. */
+void plog_leave(struct plog *, struct segment *);
+void plog_making_add(struct plog *, const struct plog_name *);
+void plog_making_del(struct plog *, const struct plog_name *);
 
 /* The segment that holds the offset or, in a gap of the list, the first one
  * after it, with a reference. false: none. */

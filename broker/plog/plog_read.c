@@ -83,6 +83,16 @@ plog_give_view(struct plog *p, struct segview *v)
 
 /* -------------------------------------------------------------- by offset */
 
+/* Does a header that lies behind this batch and its offset stand there? */
+static bool
+next_follows(struct span bytes, const struct head *h)
+{
+    struct head next;
+
+    return bytes.len - h->size >= BATCH_HEADER &&
+        head_get(bytes.ptr + h->size, &next) && next.base > h->last;
+}
+
 /* How many bytes from p on are good batches that are wanted. */
 static size_t
 batches_count(const struct walk *w, const struct plog_want *want,
@@ -94,13 +104,20 @@ batches_count(const struct walk *w, const struct plog_want *want,
     while (bytes.len - done >= BATCH_HEADER) {
         struct head h;
 
-        if (!head_get(bytes.ptr + done, &h) || h.base != expect ||
+        if (!head_get(bytes.ptr + done, &h) ||
+            (segment_sparse(&w->view.meta) ? h.base < expect
+                                           : h.base != expect) ||
             h.last > w->view.meta.last_offset || h.size > bytes.len - done)
             break;
         if (done > 0 && (h.base >= want->end_offset ||
                             done + h.size > want->max_bytes))
             break;
         if (!head_whole(span_of(bytes.ptr + done, h.size)))
+            break;
+        /* Of a cleaned one only the walk can say whether its offset is
+         * right, which looks at the one behind it. */
+        if (segment_sparse(&w->view.meta) && done > 0 &&
+            !next_follows(span_of(bytes.ptr + done, bytes.len - done), &h))
             break;
         done += h.size;
         expect = h.last + 1;
@@ -163,6 +180,10 @@ view_read(struct walk *w, const struct plog_want *want, struct buf *out,
     for (;;) {
         enum walk_end end = walk_seek(w, &to, &h, err);
 
+        /* There was a gap up to where the caller wants no more. */
+        if (end == WALK_AT && h.base > want->offset &&
+            h.base >= want->end_offset)
+            return PLOG_END;
         if (end == WALK_AT)
             end = batches_read(w, &h, want, out, got, err);
         if (end == WALK_AT)
@@ -396,7 +417,7 @@ view_max_timestamp(struct walk *w, int64_t offset, struct arena *arena,
                 return -1;
             continue;
         }
-        if (h.max_timestamp > *max)
+        if (h.records > 0 && h.max_timestamp > *max)
             *max = h.max_timestamp;
         walk_step(w, &h);
     }

@@ -45,8 +45,8 @@ plog_doom(struct plog *p, struct segment *s)
 }
 
 /* Its descriptor needs no sync any more: nobody will rely on its bytes. */
-static void
-segment_leave(struct plog *p, struct segment *s)
+void
+plog_leave(struct plog *p, struct segment *s)
 {
     if (s->dirty) {
         SLIST_REMOVE(&p->dirty, s, segment, dirty_link);
@@ -75,7 +75,7 @@ plog_trim_to(struct plog *p, int64_t log_start)
     p->count -= n;
     lock_give(&p->lock);
     for (size_t i = 0; i < n; i++)
-        segment_leave(p, gone[i]);
+        plog_leave(p, gone[i]);
     free(gone);
 }
 
@@ -152,7 +152,48 @@ plog_unlink_doomed(struct plog *p, struct err *err)
 }
 
 static bool
-name_is_ours(struct plog *p, const struct plog_name *name)
+name_eq(const struct plog_name *a, const struct plog_name *b)
+{
+    return a->base_offset == b->base_offset && a->epoch == b->epoch;
+}
+
+void
+plog_making_add(struct plog *p, const struct plog_name *name)
+{
+    lock_take(&p->lock);
+    p->making = xrealloc(p->making,
+        (p->making_count + 1) * sizeof *p->making);
+    p->making[p->making_count++] = *name;
+    lock_give(&p->lock);
+}
+
+void
+plog_making_del(struct plog *p, const struct plog_name *name)
+{
+    lock_take(&p->lock);
+    for (size_t i = 0; i < p->making_count; i++) {
+        if (name_eq(&p->making[i], name)) {
+            p->making[i] = p->making[--p->making_count];
+            break;
+        }
+    }
+    lock_give(&p->lock);
+}
+
+static bool
+name_is_made(struct plog *p, const struct plog_name *name)
+{
+    bool found = false;
+
+    lock_take(&p->lock);
+    for (size_t i = 0; i < p->making_count && !found; i++)
+        found = name_eq(&p->making[i], name);
+    lock_give(&p->lock);
+    return found;
+}
+
+bool
+plog_knows(struct plog *p, const struct plog_name *name)
 {
     struct segment *s;
 
@@ -167,7 +208,7 @@ name_is_ours(struct plog *p, const struct plog_name *name)
             s->meta.epoch == name->epoch)
             return true;
     }
-    return false;
+    return name_is_made(p, name);
 }
 
 static int
@@ -179,7 +220,7 @@ sweep_one(void *arg, const char *file, struct err *err)
     if (!segment_parse_name(file, ".log", &name) &&
         !segment_parse_name(file, ".index", &name))
         return 0;
-    if (name_is_ours(p, &name))
+    if (plog_knows(p, &name))
         return 0;
     p->folder_dirty = true;
     return segment_unlink(p->world, p->path, &name, err);

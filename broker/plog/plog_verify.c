@@ -192,14 +192,23 @@ names_add(void *arg, const char *file, struct err *err)
     return 0;
 }
 
+/* Of names with one base offset the better ones first. What the cleaner made
+ * of a segment may be half of it as long as that is there, so the oldest is
+ * better; of others the later epoch, since the earlier is from before a trim
+ * or a salvage. */
 static int
 names_cmp(const void *a, const void *b)
 {
     const struct plog_name *x = a, *y = b;
+    bool made = (x->epoch & PLOG_CLEANED) != 0;
 
     if (x->base_offset != y->base_offset)
         return x->base_offset < y->base_offset ? -1 : 1;
-    return (x->epoch > y->epoch) - (x->epoch < y->epoch);
+    if (made != ((y->epoch & PLOG_CLEANED) != 0))
+        return made ? 1 : -1;
+    if (made)
+        return (x->epoch > y->epoch) - (x->epoch < y->epoch);
+    return (x->epoch < y->epoch) - (x->epoch > y->epoch);
 }
 
 /* The world has no call for it: the last byte that can be read. */
@@ -242,14 +251,27 @@ salvage_walk(struct walk *w, struct plog_segment *meta, struct err *err)
             return -1;
         if (end != WALK_AT)
             return 0;
-        if (meta->size == 0)
-            meta->first_timestamp = meta->max_timestamp = h.max_timestamp;
-        if (h.max_timestamp > meta->max_timestamp)
+        if (h.records > 0 && meta->first_timestamp < 0 &&
+            (meta->size == 0 || w->sparse))
+            meta->first_timestamp = h.max_timestamp;
+        if (h.records > 0 && h.max_timestamp > meta->max_timestamp)
             meta->max_timestamp = h.max_timestamp;
         meta->size = w->pos + h.size;
         meta->last_offset = h.last;
         walk_step(w, &h);
     }
+}
+
+static struct plog_segment
+salvage_meta(const struct plog_name *name)
+{
+    return (struct plog_segment){
+        .base_offset = name->base_offset,
+        .epoch = name->epoch,
+        .last_offset = name->base_offset - 1,
+        .first_timestamp = -1,
+        .max_timestamp = -1,
+    };
 }
 
 /* *file: the file's own size. */
@@ -314,14 +336,9 @@ static int
 salvage_one(struct salvage *s, size_t i, int64_t expect, int64_t log_start)
 {
     const struct plog_name *name = &s->names.items[i];
-    bool last = i + 1 == s->names.count;
-    struct plog_segment meta = {
-        .base_offset = name->base_offset,
-        .epoch = name->epoch,
-        .last_offset = name->base_offset - 1,
-        .first_timestamp = -1,
-        .max_timestamp = -1,
-    };
+    bool last = s->names.items[s->names.count - 1].base_offset ==
+        name->base_offset;
+    struct plog_segment meta = salvage_meta(name);
     struct plog_damage where = {meta.base_offset, meta.base_offset,
         meta.base_offset, meta.epoch, 0};
     struct err err = {0};
@@ -348,28 +365,62 @@ salvage_one(struct salvage *s, size_t i, int64_t expect, int64_t log_start)
     return file == meta.size;
 }
 
-/* The first name that may matter: the last one that begins at or below the
- * log start. Of two with one base offset the later epoch is right: the other
- * is from before a trim or a salvage. */
+/* The first name that may matter: of the last ones that begin at or below the
+ * log start. */
 static size_t
 salvage_begin(struct names *n, int64_t log_start)
 {
-    size_t begin = 0, kept = 0;
+    size_t begin = 0;
 
     if (n->count > 0)
         qsort(n->items, n->count, sizeof *n->items, names_cmp);
     for (size_t i = 0; i < n->count; i++) {
-        if (kept > 0 &&
-            n->items[kept - 1].base_offset == n->items[i].base_offset)
-            kept--;
-        n->items[kept++] = n->items[i];
-    }
-    n->count = kept;
-    for (size_t i = 0; i < kept; i++) {
-        if (n->items[i].base_offset <= log_start)
+        if (n->items[i].base_offset <= log_start &&
+            n->items[i].base_offset > n->items[begin].base_offset)
             begin = i;
     }
     return begin;
+}
+
+/* How many names from i on begin where it does. */
+static size_t
+salvage_peers(const struct names *n, size_t i)
+{
+    size_t count = 1;
+
+    while (i + count < n->count &&
+        n->items[i + count].base_offset == n->items[i].base_offset)
+        count++;
+    return count;
+}
+
+/* Does a file follow directly, or none at all? */
+static bool
+salvage_followed(const struct names *n, size_t i, int64_t last_offset)
+{
+    for (; i < n->count; i++) {
+        if (n->items[i].base_offset > last_offset)
+            return n->items[i].base_offset == last_offset + 1;
+    }
+    return true;
+}
+
+/* Of those with one base offset, the one that leads to the next file: what a
+ * cleaner did not finish does not, nor what it has replaced when the others
+ * of its group are gone. */
+static size_t
+salvage_choose(const struct salvage *s, size_t i, size_t count)
+{
+    for (size_t k = i; count > 1 && k < i + count; k++) {
+        struct plog_segment meta = salvage_meta(&s->names.items[k]);
+        uint32_t file = 0;
+
+        if (salvage_file(s->cache, s->path, &meta, &file, NULL) == 0 &&
+            meta.size > 0 && meta.size == file &&
+            salvage_followed(&s->names, i + count, meta.last_offset))
+            return k;
+    }
+    return i;
 }
 
 static void
@@ -404,9 +455,14 @@ plog_salvage_scan(struct world *world, const char *path, int64_t log_start,
     s.cache = segcache_new(world, 1, 0);
     if (s.names.count > 0)
         st->segments = xcalloc(s.names.count, sizeof *st->segments);
-    for (size_t i = salvage_begin(&s.names, log_start); i < s.names.count;
-         i++) {
-        if (salvage_one(&s, i, expect, log_start) == 0)
+    for (size_t i = salvage_begin(&s.names, log_start), peers;
+         i < s.names.count; i += peers) {
+        peers = salvage_peers(&s.names, i);
+        /* A cleaned file has what was in it. */
+        if (s.names.items[i].base_offset < expect)
+            continue;
+        if (salvage_one(&s, salvage_choose(&s, i, peers), expect,
+                log_start) == 0)
             break;
         expect = st->segment_count == 0
             ? -1 : st->segments[st->segment_count - 1].last_offset + 1;

@@ -8,7 +8,9 @@
  *
  * Base offset: that of the segment's first batch. Epoch: the number of the
  * frame that holds this batch. Frames' numbers are never used twice, so no
- * name is, and whoever holds a name holds one file.
+ * name is, and whoever holds a name holds one file. The highest bit of the
+ * epoch (8 as the first digit) says that the cleaner made it, from segments
+ * whose epochs are smaller: clean.c.
  *
  * The .log file is Kafka record batches v2, one after the other, byte for
  * byte as clients get them, and nothing else: no header, no padding.
@@ -27,7 +29,9 @@
  *  1. The first meta.size bytes of the file are whole batches. Offsets are
  *     contiguous: base of each = last of the one before + 1, the first is
  *     meta.base_offset, the last ends at meta.last_offset. Across segments of
- *     a plog the same holds.
+ *     a plog the same holds. In a cleaned one they ascend, with gaps before
+ *     batches; but the last one ends at meta.last_offset there, too, so that
+ *     the segments of a plog always follow each other.
  *  2. What is below the size of the last durable checkpoint was synced before
  *     that checkpoint. What is beyond may be anything after a power cut:
  *     missing, zeros, torn, or right. Nobody looks at it: a replay writes the
@@ -42,6 +46,7 @@
  *     copy of meta with a reference under the plog's lock and never reads at
  *     or past the copy's size.
  *  6. Bytes below meta.size are never written again while the process lives.
+ *     A cleaned segment is another file, not this one.
  *  7. A file that was written keeps its descriptor until its sync: the error
  *     of a failed write-back is told once, to a descriptor that was open
  *     then. A failed sync is final: after it the page cache lies.
@@ -100,6 +105,7 @@ head_get(const uint8_t *p, struct head *h)
     h->last = base + delta;
     h->max_timestamp = (int64_t)get_be64(p + 35);
     h->size = length + BATCH_LENGTH_FROM;
+    h->records = get_be32(p + 57);
     return true;
 }
 

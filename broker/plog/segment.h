@@ -24,6 +24,7 @@ struct head {                    /* of a batch v2: all that a walk needs */
     int64_t base, last;          /* offsets */
     int64_t max_timestamp;
     uint32_t size;
+    uint32_t records;            /* 0: kept for its producer's sequence */
 };
 
 /* Decodes the header at p, of at least BATCH_HEADER bytes. false: it can't
@@ -31,6 +32,13 @@ struct head {                    /* of a batch v2: all that a walk needs */
 bool head_get(const uint8_t *p, struct head *);
 /* The CRC, and all else that a whole batch must have. */
 bool head_whole(struct span batch);
+
+/* Are there gaps between its batches? Then it is the cleaner's. */
+static inline bool
+segment_sparse(const struct plog_segment *meta)
+{
+    return (meta->epoch & PLOG_CLEANED) != 0;
+}
 
 /* ------------------------------------------------------------- a segment */
 

@@ -5,7 +5,9 @@
  *
  * Invariants
  *  1. pos is where a batch should begin, expect its base offset; both move
- *     together.
+ *     together. In a cleaned segment the base offset is known only when the
+ *     batch was looked at: until then expect is the lowest it can be. Index
+ *     entries have the exact one, there as well.
  *  2. An index entry is never believed: a hop is taken only if a batch with
  *     the entry's offset stands there; else the entry before it is tried, at
  *     last the segment's start, which needs no entry. If the walk then passes
@@ -69,6 +71,7 @@ walk_open_raw(struct walk *w, const struct segview *v, int fd)
     w->view = *v;
     w->fd = fd;
     w->stop = v->meta.size;
+    w->sparse = segment_sparse(&v->meta);
     offidx_init(&w->learned);
     w->forced = w->damaged = false;
     w->suspect = 0;
@@ -136,6 +139,28 @@ window(struct walk *w, uint32_t pos, uint32_t want, const uint8_t **p,
     return w->win_len - (pos - w->win_pos);
 }
 
+/* In a cleaned segment nothing says which offset is due, and no checksum
+ * covers it. But it must lie before that of the next batch, unless that one is
+ * wrong: it is, if it lies before this place as well. */
+static enum walk_end
+next_fits(struct walk *w, const struct head *h, struct err *err)
+{
+    uint32_t pos = w->pos + h->size;
+    struct head next;
+    const uint8_t *p;
+    ssize_t n;
+
+    if (pos == w->view.meta.size)
+        return w->raw || h->last == w->view.meta.last_offset ? WALK_AT
+                                                             : WALK_BAD;
+    n = window(w, pos, BATCH_HEADER, &p, err);
+    if (n < 0)
+        return WALK_FAILED;
+    return n >= BATCH_HEADER && head_get(p, &next) &&
+            next.base >= w->expect && next.base <= h->last
+        ? WALK_BAD : WALK_AT;
+}
+
 enum walk_end
 walk_peek(struct walk *w, struct head *h, struct err *err)
 {
@@ -150,10 +175,19 @@ walk_peek(struct walk *w, struct head *h, struct err *err)
         return WALK_FAILED;
     if (n < BATCH_HEADER || !head_get(p, h))
         return WALK_BAD;
-    if (h->base != w->expect || h->last > w->view.meta.last_offset)
+    if (w->sparse ? h->base < w->expect : h->base != w->expect)
+        return WALK_BAD;
+    if (h->last > w->view.meta.last_offset)
         return WALK_BAD;
     if (h->size > size - w->pos)
         return WALK_BAD;
+    if (w->sparse) {
+        enum walk_end end = next_fits(w, h, err);
+
+        if (end != WALK_AT)
+            return end;
+    }
+    w->expect = h->base;
     if (w->suspect > 0 && h->size + w->pos > w->suspect)
         w->lied = true;
     return WALK_AT;
@@ -304,7 +338,7 @@ walk_hop(struct walk *w, const struct seek *to, struct err *err)
         end = walk_peek(w, &h, err);
         if (end == WALK_FAILED)
             return -1;
-        if (end == WALK_AT)
+        if (end == WALK_AT && h.base == w->known_expect)
             return 0;
         if (w->suspect == 0)
             w->suspect = hop.at.pos;
@@ -349,6 +383,13 @@ place_take(struct walk *w, struct place at)
 {
     w->pos = at.pos;
     w->expect = at.expect;
+}
+
+/* Can the batch at the place follow one that ends before `due`? */
+static bool
+place_fits(const struct walk *w, int64_t due, struct place at)
+{
+    return w->sparse ? due <= at.expect : due == at.expect;
 }
 
 /* The first bad batch from the last known place on; at the latest the one
@@ -426,7 +467,7 @@ chain_check(struct walk *w, struct place from, struct place limit,
             return end;
         place_take(w, (struct place){w->pos + h.size, h.last + 1});
     }
-    if (w->pos != limit.pos || w->expect != limit.expect)
+    if (w->pos != limit.pos || !place_fits(w, w->expect, limit))
         return WALK_BAD;
     place_take(w, from);
     end = walk_peek(w, &h, err);
@@ -475,7 +516,7 @@ successor_check(struct walk *w, struct place from, struct place limit,
     if (end != WALK_AT)
         return end;
     *resume = (struct place){w->pos + h.size, h.last + 1};
-    if (resume->pos == limit.pos && resume->expect == limit.expect)
+    if (resume->pos == limit.pos && place_fits(w, resume->expect, limit))
         return WALK_AT;
     if (resume->pos >= limit.pos)
         return WALK_BAD;
@@ -516,6 +557,7 @@ int
 walk_mend(struct walk *w, struct plog_damage *d, struct err *err)
 {
     struct place from, limit, resume;
+    struct head h;
 
     w->damaged = true;
     if (damage_begin(w, &from, err) != 0 ||
@@ -530,7 +572,9 @@ walk_mend(struct walk *w, struct plog_damage *d, struct err *err)
         .pos = from.pos,
     };
     place_take(w, resume);
-    if (resume.pos < w->view.meta.size) {
+    /* Behind damage a whole batch was found; now its offset is exact. */
+    if (resume.pos < w->view.meta.size &&
+        (!w->sparse || walk_peek(w, &h, err) == WALK_AT)) {
         place_learn(w);
         w->forced = true;
     }

@@ -22,7 +22,8 @@ struct walk {                    /* private, except pos and expect */
     struct segview view;
     int fd;
     uint32_t pos;                /* of the next batch */
-    int64_t expect;              /* its base offset */
+    int64_t expect;              /* its base offset; sparse: exact after a
+                                    peek, before it may be lower */
     int64_t max_before;          /* highest timestamp met before it */
     uint32_t stop;               /* WALK_END there: view size or earlier */
 
@@ -36,6 +37,7 @@ struct walk {                    /* private, except pos and expect */
     uint32_t suspect;            /* 0, or place of an entry that was refused */
     bool lied;                   /* the entry is wrong, not the log */
     bool raw;
+    bool sparse;                 /* gaps may stand before batches */
 
     uint32_t win_pos, win_len;   /* what win[] holds */
     struct buf scratch;

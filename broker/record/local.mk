@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/librecord.a
     %D%/batch.c %D%/batch.h \
     %D%/build.c \
     %D%/compress.c %D%/compress.h \
+    %D%/control.c %D%/control.h \
     %D%/kerr.c %D%/kerr.h %D%/kerr.tbl \
     %D%/record_priv.h \
     %D%/snap.c %D%/snap.h

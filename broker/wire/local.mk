@@ -7,13 +7,15 @@ noinst_LIBRARIES += %D%/libwire.a
     %D%/encode.c \
     %D%/field.c %D%/field.h \
     %D%/msg.c \
+    %D%/msg/cluster.h \
     %D%/msg/configs.h \
-    %D%/msg/consumer.h \
+    %D%/msg/consumer.h %D%/msg/consumer_groups.h \
     %D%/msg/fetch.h \
     %D%/msg/groups.h \
     %D%/msg/metadata.h \
     %D%/msg/offsets.h \
     %D%/msg/produce.h \
+    %D%/msg/quotas.h \
     %D%/msg/topics.h \
     %D%/msg/txn.h \
     %D%/out.c \

@@ -6,13 +6,16 @@
 
 #include "wire/wire_priv.h"
 
+#include "wire/msg/cluster.h"
 #include "wire/msg/configs.h"
 #include "wire/msg/consumer.h"
+#include "wire/msg/consumer_groups.h"
 #include "wire/msg/fetch.h"
 #include "wire/msg/groups.h"
 #include "wire/msg/metadata.h"
 #include "wire/msg/offsets.h"
 #include "wire/msg/produce.h"
+#include "wire/msg/quotas.h"
 #include "wire/msg/topics.h"
 #include "wire/msg/txn.h"
 
@@ -63,8 +66,11 @@ WIRE_OFFSETS_TYPES(DESCRIBE)
 WIRE_GROUPS_TYPES(DESCRIBE)
 WIRE_TOPICS_TYPES(DESCRIBE)
 WIRE_CONFIGS_TYPES(DESCRIBE)
+WIRE_CLUSTER_TYPES(DESCRIBE)
+WIRE_QUOTAS_TYPES(DESCRIBE)
 WIRE_TXN_TYPES(DESCRIBE)
 WIRE_CONSUMER_TYPES(DESCRIBE)
+WIRE_CONSUMER_GROUPS_TYPES(DESCRIBE)
 /* clang-format on */
 
 /* -- messages of the APIs ------------------------------------------------ */

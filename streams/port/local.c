@@ -22,6 +22,8 @@
 #include "base/diag.h"
 #include "port/local_priv.h"
 
+enum { SYSTEM_BYTES_MAX = 64 * 1024 };
+
 /* ---- records ---- */
 
 static void
@@ -135,9 +137,30 @@ record_effect_release(struct effect *f)
 static const struct effect_ops record_effect_ops = {
     .release = record_effect_release};
 
+/* Room like anybody's, if there is some; else of what the system has of its
+ * own, but only so much of it for each epoch. */
+static bool
+record_room(struct local *l, size_t bytes)
+{
+    uint64_t epoch = seq_open_epoch(l->seq);
+
+    if (seq_reserve(l->seq, bytes))
+        return true;
+    if (l->system_epoch != epoch) {
+        l->system_epoch = epoch;
+        l->system_bytes = 0;
+    }
+    if (bytes > SYSTEM_BYTES_MAX - l->system_bytes)
+        return false;
+    l->system_bytes += bytes;
+    seq_reserve_system(l->seq, bytes);
+    return true;
+}
+
 /* Loop. */
-void
-local_link_record(struct local *l, struct span key, struct span value)
+int
+local_link_record(struct local *l, struct span key, struct span value,
+    struct err *err)
 {
     struct record_effect *r = xcalloc(1, sizeof *r + key.len + value.len);
 
@@ -152,18 +175,24 @@ local_link_record(struct local *l, struct span key, struct span value)
         .key = span_of(r->bytes, key.len),
         .value = span_of(r->bytes + key.len, value.len)};
     r->effect.reserved = effect_cost(&r->effect);
-    seq_reserve_system(l->seq, r->effect.reserved);
+    if (!record_room(l, r->effect.reserved)) {
+        free(r);
+        return err_set(err, ERR_LIMIT, "the journal has no room now for the "
+            "record of an application or store");
+    }
     seq_link(l->seq, &r->effect);
+    return 0;
 }
 
 /* ---- applications ---- */
 
-static void
-local_app_put(struct local *l, const struct local_app *a)
+static int
+local_app_put(struct local *l, const struct local_app *a, struct err *err)
 {
     Store__App m = STORE__APP__INIT;
     struct arena arena;
     uint8_t *out;
+    int rc;
 
     arena_init(&arena, 64 * KIB);
     m.paused = a->paused;
@@ -172,9 +201,10 @@ local_app_put(struct local *l, const struct local_app *a)
     m.crashes = a->crashes;
     out = arena_alloc(&arena, store__app__get_packed_size(&m) + 1);
     assert(out != NULL);
-    local_link_record(l, local_key(&arena, META_APP, a->name, NULL),
-        span_of(out, store__app__pack(&m, out)));
+    rc = local_link_record(l, local_key(&arena, META_APP, a->name, NULL),
+        span_of(out, store__app__pack(&m, out)), err);
     arena_release(&arena);
+    return rc;
 }
 
 bool
@@ -191,16 +221,16 @@ local_app_paused(const struct local *l, const char *name, const char **why)
     return a->paused;
 }
 
-void
+int
 local_app_set_paused(struct local *l, const char *name, bool paused,
-    const char *why)
+    const char *why, struct err *err)
 {
     struct local_app *a = local_app(l, name);
 
     a->paused = paused;
     free(a->why);
     a->why = why == NULL ? NULL : xstrdup(why);
-    local_app_put(l, a);
+    return local_app_put(l, a, err);
 }
 
 unsigned
@@ -217,11 +247,13 @@ void
 local_app_set_crashes(struct local *l, const char *name, unsigned crashes)
 {
     struct local_app *a = local_app(l, name);
+    struct err err;
 
     if (a->crashes == crashes)
         return;
     a->crashes = crashes;
-    local_app_put(l, a);
+    if (local_app_put(l, a, &err) < 0)
+        diag(WARN, TASK, "%s app=%s", err.text, name);
 }
 
 /* ---- topics ---- */
@@ -486,6 +518,7 @@ static const struct port_ops local_ops = {
     .poll = local_poll,
     .end = local_end,
     .get = local_get,
+    .ahead = local_ahead,
     .scan = local_scan,
     .begin_run = local_begin_run,
     .emit = local_emit,

@@ -44,8 +44,9 @@ bool local_in_flight(const struct local *);
 /* Whether an application shall run, kept over restarts. Loop. */
 bool local_app_paused(const struct local *, const char *app,
     const char **why);
-void local_app_set_paused(struct local *, const char *app, bool paused,
-    const char *why);
+/* -1: so it is now, but there was no room to have it kept. */
+int local_app_set_paused(struct local *, const char *app, bool paused,
+    const char *why, struct err *);
 /* Starts in a row that did not end cleanly; set 0 at a clean stop. */
 unsigned local_app_crashes(const struct local *, const char *app);
 void local_app_set_crashes(struct local *, const char *app, unsigned);

@@ -3,8 +3,8 @@
  * memory while it keeps up, from the files when it has fallen behind.
  *
  * What a poll returns is borrowed until the next one: chunks that were left
- * behind meanwhile are kept in `retired` until then, and so is the memory of
- * decompressed batches. A batch that was only partly read is carried over to
+ * behind meanwhile are kept in `retired` until then, and so is what was read
+ * from files and the memory of decompressed batches. A batch that was only partly read is carried over to
  * the next poll, which ends with it: so its memory is let go in the one after.
  */
 #include "config.h"
@@ -41,6 +41,7 @@ drop_retired(struct local_input *in)
 {
     while (in->retired_count > 0)
         chunk_unref(in->retired[--in->retired_count]);
+    in->cold_borrowed = false;
 }
 
 void
@@ -48,37 +49,41 @@ local_input_reset(struct local_input *in)
 {
     drop_slices(in);
     drop_retired(in);
-    chunk_unref(in->cold);
-    in->cold = NULL;
+    buf_release(&in->cold);
+    in->cold_open = false;
     in->iter_open = false;
     arena_reset(&in->arena);
 }
 
+/* Up to where it may read: what is linked, or published, and of ended
+ * transactions. A transaction lowers `stable` before its first batch moves
+ * the end, so the end is read first. */
 static int64_t
 input_limit(const struct local_input *in)
 {
-    return in->published ? in->tail->hw : in->tail->end;
+    int64_t end = in->published ? in->tail->hw : in->tail->end;
+    int64_t stable = in->published ? in->tail->stable_published
+                                   : in->tail->stable;
+
+    return stable < end ? stable : end;
 }
 
-/* Reads batches from the files into one chunk. */
+/* Reads batches from the files, into the same memory each time. */
 static enum port_status
 fill_cold(struct local_input *in, struct err *err)
 {
     struct plog_want w = {.offset = in->next, .end_offset = input_limit(in),
         .max_bytes = POLL_BYTES};
     struct plog_got got;
-    struct buf buf;
     enum plog_status st;
 
-    buf_init(&buf, 64 * MIB);
-    st = plog_read(in->tail->plog, &w, &buf, &got, err);
+    assert(!in->cold_open && !in->cold_borrowed);
+    buf_clear(&in->cold);
+    st = plog_read(in->tail->plog, &w, &in->cold, &got, err);
     if (st == PLOG_OK) {
-        in->cold = chunk_new(buf.len);
-        memcpy(in->cold->data, buf.ptr, buf.len);
-        in->cold_len = buf.len;
+        in->cold_open = in->cold.len > 0;
         in->cold_at = 0;
     }
-    buf_release(&buf);
     if (st == PLOG_BELOW) {
         in->next = in->tail->log_start;
         return PORT_OK;
@@ -99,13 +104,13 @@ next_batch(struct local_input *in, struct span *bytes, struct err *err)
     bool cold = false;
 
     *bytes = SPAN_NULL;
-    if (in->cold != NULL && in->cold_at == in->cold_len) {
-        retire(in, in->cold);
-        in->cold = NULL;
+    if (in->cold_open && in->cold_at == in->cold.len) {
+        in->cold_open = false;
+        in->cold_borrowed = true;
     }
-    if (in->cold == NULL && in->slice_at == in->slice_count) {
+    if (!in->cold_open && in->slice_at == in->slice_count) {
         in->slice_at = 0;
-        if (in->retired_count > 0) {
+        if (in->retired_count > 0 || in->cold_borrowed) {
             /* What this poll borrows stays; more comes with the next. */
             in->slice_count = 0;
             return PORT_OK;
@@ -116,10 +121,12 @@ next_batch(struct local_input *in, struct span *bytes, struct err *err)
             POLL_BYTES, in->slices, SLICES, &cold);
         if (cold && fill_cold(in, err) != PORT_OK)
             return PORT_FAILED;
+        if (!cold)               /* caught up: the memory is others' */
+            buf_release(&in->cold);
     }
-    if (in->cold != NULL) {
-        *bytes = span_of(in->cold->data + in->cold_at,
-            in->cold_len - in->cold_at);
+    if (in->cold_open) {
+        *bytes = span_of(in->cold.ptr + in->cold_at,
+            in->cold.len - in->cold_at);
     } else if (in->slice_at < in->slice_count) {
         *bytes = in->slices[in->slice_at].bytes;
     }
@@ -133,7 +140,7 @@ end_batch(struct local_input *in)
     in->iter_open = false;
     if (in->next <= batch_last_offset(&in->iter.batch))
         in->next = batch_last_offset(&in->iter.batch) + 1;
-    if (in->cold != NULL)
+    if (in->cold_open)
         in->cold_at += in->iter.batch.bytes.len;
     else
         retire(in, in->slices[in->slice_at++].chunk);
@@ -157,7 +164,10 @@ open_batch(struct local_input *in, struct err *err)
             return PORT_FAILED;
         }
         in->iter.batch = b;
-        if (b.attributes & BATCH_CONTROL) {
+        if (b.attributes & BATCH_CONTROL
+            || (b.attributes & BATCH_TRANSACTIONAL
+                && stable_is_aborted(in->tail->txns, b.producer_id,
+                    b.base_offset))) {
             end_batch(in);
             continue;
         }

@@ -63,6 +63,8 @@ struct local {
     struct omap stores;          /* "app NUL store" -> Store__Store */
     struct local_app *apps;
     uint32_t next_store;
+    uint64_t system_epoch;       /* in which system_bytes were taken */
+    size_t system_bytes;
     _Atomic int in_flight;       /* runs handed over, not yet linked */
 };
 
@@ -89,8 +91,10 @@ struct local_input {
     size_t slice_count, slice_at;
     struct chunk *retired[SLICES + 1];   /* borrowed by the last poll */
     size_t retired_count;
-    struct chunk *cold;          /* batches read from files */
-    size_t cold_at, cold_len;
+    struct buf cold;             /* batches read from files */
+    size_t cold_at;
+    bool cold_open;              /* there is more of it */
+    bool cold_borrowed;          /* all was given out by the last poll */
     bool iter_open, iter_carried;
     struct batch_iter iter;
     struct arena arena;          /* decompressed batches, headers */
@@ -134,6 +138,8 @@ void local_close(struct port_task *);
 void local_mark_failed(struct port_task *, const char *reason);
 enum port_status local_get(struct port_task *, unsigned store, struct span,
     struct arena *, struct span *value, struct err *);
+void local_ahead(struct port_task *, unsigned store, const struct span *keys,
+    unsigned n);
 enum port_status local_scan(struct port_task *, unsigned store,
     struct span from, struct span to, port_scan_fn, void *arg, struct err *);
 enum port_status local_begin_run(struct port_task *, size_t bytes,
@@ -145,7 +151,9 @@ void local_end_run(struct port_task *, const struct port_run *);
 uint64_t local_task_linked(struct port_task *);
 
 /* local.c */
-void local_link_record(struct local *, struct span key, struct span value);
+/* -1: there is no room for it now. */
+int local_link_record(struct local *, struct span key, struct span value,
+    struct err *);
 struct span local_key(struct arena *, enum meta_kind, const char *app,
     const char *name);
 struct local_app *local_app(struct local *, const char *app);

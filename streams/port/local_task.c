@@ -24,8 +24,10 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/limits.h"
+#include "base/seeded.h"
 
 #define SCAN_ARENA_MAX (256 * MIB)
+#define COLD_BYTES_MAX (64 * MIB)
 
 /* ---- opening ---- */
 
@@ -40,7 +42,6 @@ open_store(struct local_task *t, const struct port_task_spec *spec,
     uint8_t out[64];
     uint32_t partition = (uint32_t)spec->inputs[0].partition;
 
-    (void)err;
     arena_init(&arena, 64 * KIB);
     key = local_key(&arena, META_STORE, spec->app, spec->stores[i]);
     m = omap_get(&l->stores, span_of(key.ptr + 1, key.len - 1));
@@ -49,8 +50,11 @@ open_store(struct local_task *t, const struct port_task_spec *spec,
 
         now.number = m == NULL ? l->next_store++ : m->number;
         now.partitions = (uint32_t)spec->inputs[0].topic->partitions;
-        local_link_record(l, key,
-            span_of(out, store__store__pack(&now, out)));
+        if (local_link_record(l, key,
+                span_of(out, store__store__pack(&now, out)), err) < 0) {
+            arena_release(&arena);
+            return -1;
+        }
         store__store__free_unpacked(m, NULL);
         m = store__store__unpack(NULL, store__store__get_packed_size(&now),
             out);
@@ -75,6 +79,7 @@ open_input(struct local_task *t, const struct port_task_spec *spec,
     in->published = from->published;
     in->next = -1;
     arena_init(&in->arena, DECOMPRESSED_MAX + 16 * MIB);
+    buf_init(&in->cold, COLD_BYTES_MAX);
     in->topic->readers[from->partition] |= UINT64_C(1) << t->thread;
     for (size_t k = 0; stored != NULL && k < stored->n_inputs; k++) {
         const Store__TaskInput *s = stored->inputs[k];
@@ -82,6 +87,8 @@ open_input(struct local_task *t, const struct port_task_spec *spec,
         if (s->topic_id.len == 16 && (int32_t)s->partition == from->partition
             && memcmp(s->topic_id.data, in->topic->topic_id.bytes, 16) == 0)
             t->pub.offsets[i] = s->offset;
+        if (seeded("run-twice") && t->pub.offsets[i] > 0)
+            t->pub.offsets[i]--;
     }
     if (t->pub.offsets[i] < in->tail->log_start)
         t->pub.offsets[i] = in->tail->log_start;
@@ -146,7 +153,10 @@ local_open(struct port *port, const struct port_task_spec *spec,
     for (unsigned i = 0; i < spec->input_count; i++)
         open_input(t, spec, i, m);
     for (unsigned i = 0; i < spec->store_count; i++)
-        open_store(t, spec, i, err);
+        if (open_store(t, spec, i, err) < 0) {
+            local_close(&t->pub);
+            return -1;
+        }
     *out = &t->pub;
     return 0;
 }
@@ -226,6 +236,13 @@ local_get(struct port_task *task, unsigned store, struct span key,
     default:
         return PORT_FAILED;
     }
+}
+
+void
+local_ahead(struct port_task *task, unsigned store, const struct span *keys,
+    unsigned n)
+{
+    state_ahead(local_task_of(task)->stores[store].shelf, keys, n);
 }
 
 struct scan_arg {
@@ -473,7 +490,8 @@ run_record(struct local_task *t, struct run_effect *r,
         inputs[i].topic_id.data = t->inputs[i].topic->topic_id.bytes;
         inputs[i].topic_id.len = 16;
         inputs[i].partition = (uint32_t)t->inputs[i].tail->partition;
-        inputs[i].offset = run->offsets[i];
+        inputs[i].offset = seeded("forget-offset") ? t->pub.offsets[i]
+            : run->offsets[i];
         list[i] = &inputs[i];
     }
     m.inputs = list;

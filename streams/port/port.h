@@ -181,6 +181,10 @@ struct port_ops {
      * have passed; wake() ends it early. NULL for a port without threads. */
     void (*wait)(struct port *, unsigned thread, int64_t max_ms);
     void (*wake)(struct port *, unsigned thread);
+
+    /* A hint: these keys will be asked for soon. NULL: the port has no use for it. */
+    void (*ahead)(struct port_task *, unsigned store,
+        const struct span *keys, unsigned n);
 };
 
 struct port {

@@ -33,6 +33,22 @@ enum { PB_DEPTH_MAX = 32 };
 int pb_decode(const ProtobufCMessageDescriptor *, struct span, struct arena *,
     ProtobufCMessage **, struct err *);
 
+/* Would pb_decode() take these bytes, memory aside? 0, or -1 and *err. */
+int pb_check(const ProtobufCMessageDescriptor *, struct span, struct err *);
+
+/* One field out of bytes, without the message: 1, 0: it does not stand there,
+ * so it has its default; or -1, as pb_check(). The field is one of the
+ * descriptor's, single, no message and not in a oneof. `bytes` (a string or
+ * bytes) point into the input, without a NUL behind; numbers lie as they lie
+ * in the struct. */
+union pb_single {
+    struct span bytes;
+    int32_t i32;
+    int64_t i64;
+};
+int pb_field(const ProtobufCMessageDescriptor *, struct span,
+    const ProtobufCFieldDescriptor *, union pb_single *, struct err *);
+
 /* Appends the message's bytes. Fields in the order of their numbers, defaults
  * of proto3 left out: equal messages give equal bytes. -1 on a string that
  * must not be written (3.) or when the buf is full; it then holds a part. */

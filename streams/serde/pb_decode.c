@@ -346,12 +346,58 @@ static bool
 check_required(struct in *in, const message_desc *m, uint64_t seen)
 {
     for (unsigned i = 0; i < m->n_fields; i++) {
+        if (m->fields[i].label == PROTOBUF_C_LABEL_NONE)
+            return true;         /* it is proto3 */
         if (m->fields[i].label != PROTOBUF_C_LABEL_REQUIRED)
             continue;
         assert(i < 64);
         if ((seen >> i & 1) == 0)
             return refuse(in, m, &m->fields[i], "is required");
     }
+    return true;
+}
+
+/* The usual field: of proto3, single, a varint or a string, in the order of
+ * numbers, all of whose bytes are there. False: it is none, and nothing was
+ * done. What it takes is only what decode_value() would. */
+static inline bool
+decode_usual(struct in *in, const field_desc *f, unsigned wire,
+    ProtobufCMessage *msg)
+{
+    const uint8_t *p = in->p;
+    char *to = (char *)msg + f->offset;
+    size_t left = (size_t)(in->end - p), n;
+    uint64_t v;
+
+    if (f->label != PROTOBUF_C_LABEL_NONE
+        || (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0)
+        return false;
+    if (wire == WIRE_VARINT) {
+        if (pb_types[f->type].wire != WIRE_VARINT || left < VARINT_MAX)
+            return false;
+        v = *p++;
+        if (v >= 0x80) {
+            unsigned shift = 7;
+
+            v &= 0x7f;
+            for (; *p >= 0x80 && shift < 56; shift += 7)
+                v |= (uint64_t)(*p++ & 0x7f) << shift;
+            if (*p >= 0x80)
+                return false;    /* of 9 or 10 bytes: negative, mostly */
+            v |= (uint64_t)*p++ << shift;
+        }
+        in->p = p;
+        store_number(f->type, to, v);
+        return true;
+    }
+    if (f->type != PROTOBUF_C_TYPE_STRING || wire != WIRE_LEN || left < 1)
+        return false;
+    n = *p++;
+    if (n >= 0x80 || n > left - 1 || !pb_text_valid(span_of(p, n)))
+        return false;
+    in->p = p;
+    *(char **)(void *)to = (char *)pool_copy(in, span_of(p, n));
+    in->p += n;
     return true;
 }
 
@@ -377,12 +423,155 @@ decode_fields(struct in *in, const message_desc *m, ProtobufCMessage *msg,
                 return false;
             continue;
         }
+        if (decode_usual(in, f, tag & 7, msg))
+            continue;
         if (f - m->fields < 64)
             seen |= UINT64_C(1) << (f - m->fields);
         if (!decode_known(in, m, f, msg, tag & 7, depth))
             return false;
     }
     return check_required(in, m, seen);
+}
+
+/* ---- without a struct --------------------------------------------------- */
+
+static bool
+check_value(struct in *in, const message_desc *m, const field_desc *f,
+    unsigned wire, unsigned depth);
+
+/* What decode_fields() would say, but for the arena's limit. `found`, if not
+ * NULL, is where the value of `want` begins that counts: the last one. */
+static bool
+check_fields(struct in *in, const message_desc *m, unsigned depth,
+    const field_desc *want, const uint8_t **found)
+{
+    const field_desc *f, *next = m->fields, *end = next + m->n_fields;
+    uint64_t tag, v, seen = 0;
+    struct span s;
+
+    while (in->p < in->end) {
+        if (!in_varint(in, &tag) || tag >> 3 == 0 ||
+            tag >> 3 > FIELD_NUMBER_MAX)
+            return refuse(in, m, NULL, "not a field's tag");
+        while (next < end && next->id < tag >> 3)
+            next++;
+        f = next < end && next->id == tag >> 3
+            ? next
+            : field_by_number(m, (uint32_t)(tag >> 3));
+        if (f == NULL) {
+            if ((tag & 7) == WIRE_LEN ? !in_bytes(in, &s)
+                : !in_number(in, tag & 7, &v))
+                return refuse(in, m, NULL,
+                    "an unknown field is cut off or a group");
+            continue;
+        }
+        if (f - m->fields < 64)
+            seen |= UINT64_C(1) << (f - m->fields);
+        if (f == want)
+            *found = in->p;
+        if (!check_value(in, m, f, tag & 7, depth))
+            return false;
+    }
+    return check_required(in, m, seen);
+}
+
+static bool
+check_packed(struct in *in, const message_desc *m, const field_desc *f)
+{
+    unsigned wire = pb_types[f->type].wire;
+    struct in sub = *in;
+    struct span s;
+    size_t count;
+    uint64_t v;
+
+    if (!in_bytes(in, &s) || !packed_count(wire, s, &count))
+        return refuse(in, m, f, "the packed list is cut off");
+    sub.p = s.ptr;
+    sub.end = s.ptr + s.len;
+    while (sub.p < sub.end)
+        if (!in_number(&sub, wire, &v))
+            return refuse(in, m, f, "a packed number is too long");
+    return true;
+}
+
+static bool
+check_nested(struct in *in, const message_desc *m, const field_desc *f,
+    unsigned depth)
+{
+    const uint8_t *end = in->end;
+    struct span s;
+
+    if (depth == PB_DEPTH_MAX)
+        return refuse(in, m, f, "nested too deep");
+    if (!in_bytes(in, &s))
+        return refuse(in, m, f, "the length is past the end");
+    in->p = s.ptr;
+    in->end = s.ptr + s.len;
+    if (!check_fields(in, f->descriptor, depth + 1, NULL, NULL))
+        return false;
+    in->end = end;
+    return true;
+}
+
+static bool
+check_value(struct in *in, const message_desc *m, const field_desc *f,
+    unsigned wire, unsigned depth)
+{
+    unsigned own = pb_types[f->type].wire;
+    struct span s;
+    uint64_t v;
+
+    if (f->label == PROTOBUF_C_LABEL_REPEATED && wire == WIRE_LEN &&
+        own != WIRE_LEN)
+        return check_packed(in, m, f);
+    if (wire != own)
+        return refuse(in, m, f, "has another wire type");
+    if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+        return check_nested(in, m, f, depth);
+    if (own != WIRE_LEN)
+        return in_number(in, own, &v)
+            || refuse(in, m, f, "the number is cut off");
+    if (!in_bytes(in, &s))
+        return refuse(in, m, f, "the length is past the end");
+    return f->type != PROTOBUF_C_TYPE_STRING || pb_text_valid(s)
+        || refuse(in, m, f, "holds a NUL or is not UTF-8");
+}
+
+int
+pb_check(const ProtobufCMessageDescriptor *m, struct span bytes,
+    struct err *err)
+{
+    struct in in = {.p = bytes.ptr, .end = bytes.ptr + bytes.len, .err = err};
+
+    assert(m->magic == PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC);
+    return check_fields(&in, m, 0, NULL, NULL) ? 0 : -1;
+}
+
+int
+pb_field(const ProtobufCMessageDescriptor *m, struct span bytes,
+    const ProtobufCFieldDescriptor *f, union pb_single *out, struct err *err)
+{
+    struct in in = {.p = bytes.ptr, .end = bytes.ptr + bytes.len, .err = err};
+    const uint8_t *at = NULL;
+    uint64_t v = 0;
+
+    assert(f >= m->fields && f < m->fields + m->n_fields);
+    assert(f->label != PROTOBUF_C_LABEL_REPEATED
+        && f->type != PROTOBUF_C_TYPE_MESSAGE
+        && (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0);
+    if (!check_fields(&in, m, 0, f, &at))
+        return -1;
+    if (at == NULL)
+        return 0;
+    in.p = at;
+    if (pb_types[f->type].wire == WIRE_LEN) {
+        in_bytes(&in, &out->bytes);
+        return 1;
+    }
+    in_number(&in, pb_types[f->type].wire, &v);
+    memset(out, 0, sizeof *out);
+    store_number(f->type, out, v);
+    return 1;
 }
 
 int

@@ -27,6 +27,7 @@
 #include "base/json.h"
 #include "base/varint.h"
 #include "serde/json_text.h"
+#include "serde/lazy.h"
 #include "serde/pb.h"
 #include "serde/proto_json.h"
 
@@ -290,6 +291,17 @@ message_decode(const struct ps_serde *s, struct ps_decode *d,
         return decode_why(d, err.text);
     *out = ps_make(PS_MESSAGE, msg, 0);
     return PS_OK;
+}
+
+const ProtobufCMessageDescriptor *
+serde_plain_message(const struct ps_serde *s, struct span bytes)
+{
+    if (s->decode != message_decode || bytes.ptr == NULL)
+        return NULL;
+    if (bytes.len > 0 && (bytes.ptr[0] == FRAMING_MAGIC
+        || bytes.ptr[0] == '{'))
+        return NULL;
+    return s->conf;
 }
 
 static int

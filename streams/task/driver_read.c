@@ -265,7 +265,7 @@ ps_view_get(struct ps_driver *d, const char *store, const char *key)
     bool known;
 
     check_obj(d, DRIVER_MAGIC);
-    if (!engine_store_serdes(d->engine, store, &ks, &vs))
+    if (!engine_store_serdes(d->engine, NULL, store, &ks, &vs))
         driver_die("there is no store '%s'", store);
     arena_reset(&d->arena);
     value = memory_view(d->port, store, driver_bytes(d, ks, key), &known);

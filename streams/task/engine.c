@@ -290,6 +290,22 @@ engine_is_idle(const struct engine *e)
     return engine_due_ms(e) > e->port->ops->clock_ms(e->port);
 }
 
+bool
+engine_is_held_up(const struct engine *e, unsigned *task)
+{
+    for (unsigned i = 0; i < e->task_count; i++) {
+        const struct task *t = e->tasks[i];
+
+        if (atomic_load(&t->state) == TASK_RUNNING || t->port == NULL)
+            continue;
+        *task = i;
+        for (unsigned n = 0; n < t->input_count; n++)
+            if (atomic_load(&t->inputs[n].done) < t->ops->end(t->port, n))
+                return true;
+    }
+    return false;
+}
+
 void
 engine_thread(struct engine *e, unsigned thread)
 {
@@ -453,12 +469,15 @@ engine_topic_is_trusted(const struct engine *e, const char *topic)
 }
 
 bool
-engine_store_serdes(const struct engine *e, const char *store,
-    const struct ps_serde **key, const struct ps_serde **value)
+engine_store_serdes(const struct engine *e, const char *app,
+    const char *store, const struct ps_serde **key,
+    const struct ps_serde **value)
 {
     for (unsigned a = 0; a < e->app_count; a++) {
         const struct ps_topology *t = e->apps[a].topology;
 
+        if (app != NULL && strcmp(e->apps[a].name, app) != 0)
+            continue;
         for (unsigned i = 0; i < t->store_count; i++) {
             if (strcmp(t->stores[i]->name, store) == 0) {
                 *key = t->stores[i]->key;

@@ -80,6 +80,9 @@ int64_t engine_idle_ms(struct engine *, unsigned thread);
 /* Any thread: no running task has anything to read, and no timer is due. What
  * was done may still be unpublished: that is the port's to know. */
 bool engine_is_idle(const struct engine *);
+/* Any thread: is there a task that has input and does not run? *task is the
+ * first such, for engine_task_info(). */
+bool engine_is_held_up(const struct engine *, unsigned *task);
 /* When the first timer of the appliance clock is due, INT64_MAX: none. */
 int64_t engine_due_ms(const struct engine *);
 
@@ -106,7 +109,9 @@ bool engine_topic_serdes(const struct engine *, const char *topic,
     unsigned input, const struct ps_serde **key, const struct ps_serde **value);
 /* Do its producers use our partitioner (ps_trust)? */
 bool engine_topic_is_trusted(const struct engine *, const char *topic);
-bool engine_store_serdes(const struct engine *, const char *store,
-    const struct ps_serde **key, const struct ps_serde **value);
+/* Stores of several applications may have one name; app NULL: the first. */
+bool engine_store_serdes(const struct engine *, const char *app,
+    const char *store, const struct ps_serde **key,
+    const struct ps_serde **value);
 
 #endif

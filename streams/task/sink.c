@@ -94,6 +94,28 @@ field_is_set(const ProtobufCFieldDescriptor *f, const uint8_t *message)
     return has != 0;
 }
 
+/* A field that was read out of the value's bytes as a key. */
+static struct ps_val
+single_key(struct ps_ctx *c, const ProtobufCFieldDescriptor *f,
+    const union pb_single *single)
+{
+    const ProtobufCEnumValue *v;
+
+    switch (f->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        return ps_make(PS_STRING, arena_strndup(&c->arena,
+            (const char *)single->bytes.ptr, single->bytes.len),
+            single->bytes.len);
+    case PROTOBUF_C_TYPE_BYTES:
+        return ps_mem(single->bytes.ptr, single->bytes.len);
+    case PROTOBUF_C_TYPE_ENUM:
+        v = protobuf_c_enum_descriptor_get_value(f->descriptor, single->i32);
+        return v == NULL ? ps_null() : ps_str(v->name);
+    default:
+        return ps_i64(integer_at(f, (const uint8_t *)single));
+    }
+}
+
 /* The field of a message as a key; null if it is not set. */
 static struct ps_val
 field_key(const ProtobufCFieldDescriptor *f, const void *message)
@@ -123,17 +145,25 @@ field_key(const ProtobufCFieldDescriptor *f, const void *message)
     }
 }
 
+/* The key of a log that is keyed by a field of the value. The value itself is
+ * not needed for it, if nobody else has asked for it. */
 static bool
-log_key(struct ps_ctx *c, const struct node *n, struct rec *r,
+key_by_field(struct ps_ctx *c, const struct node *n, struct rec *r,
     struct span *key)
 {
+    union pb_single single;
     struct ps_val v;
 
-    if (n->field == NULL) {
-        if (!rec_key_bytes(c, r, n->key_out, key))
-            return false;
+    if (rec_field(c, r, n->field, &single)) {
+        /* checked, and as the serde would write it */
+        if (n->key_out->encode == ps_string.encode &&
+            n->field->type == PROTOBUF_C_TYPE_STRING) {
+            *key = single.bytes;
+            return true;
+        }
+        v = single_key(c, n->field, &single);
     } else {
-        if (!rec_need_value(c, r))
+        if (c->failed || !rec_need_value(c, r))
             return false;
         if (r->pub.value == NULL) {
             ctx_fail(c, "ProcessingError", "a tombstone has no field '%s' to "
@@ -141,9 +171,17 @@ log_key(struct ps_ctx *c, const struct node *n, struct rec *r,
             return false;
         }
         v = field_key(n->field, r->pub.value);
-        if (!val_encode(c, n->key_out, v, PS_FORMAT_PLAIN, "the key", key))
-            return false;
     }
+    return val_encode(c, n->key_out, v, PS_FORMAT_PLAIN, "the key", key);
+}
+
+static bool
+log_key(struct ps_ctx *c, const struct node *n, struct rec *r,
+    struct span *key)
+{
+    if (n->field == NULL ? !rec_key_bytes(c, r, n->key_out, key)
+        : !key_by_field(c, n, r, key))
+        return false;
     if (key->ptr == NULL)
         ctx_fail(c, "ProcessingError", "a record without a key");
     return !c->failed;

@@ -24,7 +24,7 @@
 #include "base/diag.h"
 #include "base/endian.h"
 
-enum { BLOB_VERSION = 1, BLOB_BYTES = 1 + 3 * 8, TIME_CHECK = 4 };
+enum { BLOB_VERSION = 1, BLOB_BYTES = 1 + 3 * 8, TIME_CHECK = 4, AHEAD = 32 };
 
 /* ---- what commits with it ----------------------------------------------- */
 
@@ -271,6 +271,24 @@ input_head(struct input *in)
         in->records[in->at].timestamp : TIME_NONE);
 }
 
+/* What a record changes has its key, mostly: the stores may look for the keys
+ * of the next records all at once. */
+static void
+input_ahead(struct task *t, const struct input *in)
+{
+    struct span keys[AHEAD];
+    unsigned n = 0;
+
+    if (t->ops->ahead == NULL || t->sub->store_count == 0)
+        return;
+    for (unsigned i = in->at; i < in->count && i < in->at + AHEAD; i++)
+        if (in->records[i].key.ptr != NULL)
+            keys[n++] = in->records[i].key;
+    for (unsigned i = 0; i < t->sub->store_count; i++)
+        if (t->sub->stores[i]->key == in->source->key_out)
+            t->ops->ahead(t->port, i, keys, n);
+}
+
 static bool
 input_fill(struct task *t, unsigned i)
 {
@@ -358,6 +376,8 @@ take_one(struct task *t, struct ps_ctx *c, int64_t bound, bool *worked)
     }
     if (!t->in_run && !run_open(t, 0))
         return false;
+    if (in->at % AHEAD == 0)
+        input_ahead(t, in);
     result = unit_record(c, t, (unsigned)i, &in->records[in->at]);
     if (result != UNIT_DONE)
         return false;

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/table.h"
 #include "port/port.h"
+#include "serde/pb.h"
 #include "task/engine.h"
 #include "topology/topology.h"
 
@@ -45,6 +46,7 @@ struct rec {
     const struct ps_serde *key_serde, *value_serde;
     int format;                          /* enum ps_format of value_raw */
     bool decoded;                        /* pub.value is there */
+    bool checked;                        /* or would be, if it were decoded */
     union {
         int64_t i64;
         double f64;
@@ -263,6 +265,14 @@ struct ps_val rec_value(const struct rec *);
 void rec_set_value(struct rec *, struct ps_val);
 /* Decodes the value if that was not done. */
 bool rec_need_value(struct ps_ctx *, struct rec *);
+/* Can the value's bytes be checked without decoding them? */
+bool rec_is_plain(const struct rec *);
+/* Are they right, if nobody has looked yet? False: the context knows. */
+bool rec_check(struct ps_ctx *, struct rec *);
+/* A field of the value, out of its bytes if it was not decoded: false if that
+ * can't be done (or the bytes are wrong, which the context knows). */
+bool rec_field(struct ps_ctx *, struct rec *,
+    const ProtobufCFieldDescriptor *, union pb_single *);
 /* `from` (or NULL) with another key and value; keeps the bytes of what is
  * the same. */
 void rec_derive(struct rec *, const struct rec *from, struct ps_val key,

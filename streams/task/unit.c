@@ -267,11 +267,14 @@ read_record(struct ps_ctx *c, const struct node *source, struct rec *r)
     r->value_serde = source->values[r->pub.input];
     if (!val_decode(c, r->key_serde, in->key, "the key", &r->pub.key, NULL))
         return;
-    /* What we wrote ourselves is decoded where it is wanted; what comes from
-     * outside is checked here, at the door. */
-    if ((!source->internal || in->value.ptr == NULL) &&
-        !rec_need_value(c, r))
-        return;
+    /* What we wrote ourselves is decoded where it is wanted. So is what comes
+     * from outside, if its bytes can be checked without: unit_record() does
+     * it when nobody has. */
+    if (in->value.ptr == NULL || source->time_fn != NULL ||
+        (!source->internal && !rec_is_plain(r))) {
+        if (!rec_need_value(c, r))
+            return;
+    }
     if (source->time_fn != NULL) {
         r->pub.timestamp = source->time_fn(&r->pub, source->time_conf);
         if (r->pub.timestamp < 0)
@@ -300,6 +303,10 @@ unit_record(struct ps_ctx *c, struct task *t, unsigned input,
         if (t->stream_time < r.pub.timestamp)
             t->stream_time = r.pub.timestamp;
         outlet_run(c, &source->outs[0], &r);
+        /* What is corrupt is found where it came in, not in a log of ours
+         * that it was carried to. */
+        if (!c->failed && !source->internal)
+            rec_check(c, &r);
     }
     if (c->failed)
         result = give_to_handler(c, t, SPAN_NULL);

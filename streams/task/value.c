@@ -10,6 +10,7 @@
 #include "task/task_priv.h"
 
 #include "base/endian.h"
+#include "serde/lazy.h"
 
 const char *
 val_type_name(struct ps_val v)
@@ -162,6 +163,63 @@ rec_need_value(struct ps_ctx *c, struct rec *r)
     return true;
 }
 
+bool
+rec_is_plain(const struct rec *r)
+{
+    return serde_plain_message(r->value_serde, r->value_raw) != NULL;
+}
+
+static bool
+bad_value(struct ps_ctx *c, const struct rec *r, const struct err *err)
+{
+    ctx_fail(c, "DecodeError", "the value: %s: %s", r->value_serde->name,
+        err->text);
+    return false;
+}
+
+bool
+rec_check(struct ps_ctx *c, struct rec *r)
+{
+    const ProtobufCMessageDescriptor *m;
+    struct err err;
+
+    if (r->decoded || r->checked)
+        return true;
+    m = serde_plain_message(r->value_serde, r->value_raw);
+    if (m == NULL)
+        return rec_need_value(c, r);
+    r->checked = true;
+    return pb_check(m, r->value_raw, &err) == 0 || bad_value(c, r, &err);
+}
+
+bool
+rec_field(struct ps_ctx *c, struct rec *r,
+    const ProtobufCFieldDescriptor *f, union pb_single *out)
+{
+    const ProtobufCMessageDescriptor *m;
+    struct err err;
+    int rc;
+
+    /* Where a field may be absent its default is the struct's to know. */
+    if (r->decoded || f->label != PROTOBUF_C_LABEL_NONE
+        || (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0)
+        return false;
+    m = serde_plain_message(r->value_serde, r->value_raw);
+    if (m == NULL)
+        return false;
+    r->checked = true;
+    rc = pb_field(m, r->value_raw, f, out, &err);
+    if (rc < 0)
+        return bad_value(c, r, &err);
+    if (rc == 0) {
+        memset(out, 0, sizeof *out);
+        if (f->type == PROTOBUF_C_TYPE_STRING
+            || f->type == PROTOBUF_C_TYPE_BYTES)
+            out->bytes = span_of("", 0);
+    }
+    return true;
+}
+
 static bool
 same_val(struct ps_val a, struct ps_val b)
 {
@@ -176,6 +234,7 @@ rec_derive(struct rec *r, const struct rec *from, struct ps_val key,
     r->pub.input = 0;
     r->pub.timestamp = from != NULL ? from->pub.timestamp : 0;
     r->key_serde = r->value_serde = NULL;
+    r->checked = false;
     if (from != NULL && same_val(key, from->pub.key)) {
         r->key_raw = from->key_raw;
         r->key_serde = from->key_serde;

@@ -113,6 +113,13 @@ crew_fail(struct crew_unit *u, const char *fmt, ...)
     return -1;
 }
 
+/* Has it found what it was asked for? */
+static bool
+crew_enough(const struct crew_unit *u)
+{
+    return u->failed > 0 && getenv("PENSTOCK_FIRST") != NULL;
+}
+
 /* Some states; the process ends with it. */
 static void
 crew_chunk(struct crew *c, unsigned unit, struct crew_unit *u)
@@ -121,7 +128,7 @@ crew_chunk(struct crew *c, unsigned unit, struct crew_unit *u)
 
     if (until > u->end)
         until = u->end;
-    while (u->next < until) {
+    while (u->next < until && !crew_enough(u)) {
         alarm(c->patience_s);
         if (c->state(c->arg, unit, u) < 0)
             u->failed++;
@@ -166,7 +173,7 @@ crew_unit(struct crew *c, unsigned unit, struct crew_unit *u, unsigned slot)
     alarm(0);
     folder_end();
     snprintf(name, sizeof name, "%u", slot);
-    while (!u->broken && u->next < u->end) {
+    while (!u->broken && u->next < u->end && !crew_enough(u)) {
         pid_t pid = fork();
 
         assert(pid >= 0);
@@ -240,6 +247,8 @@ crew_run(struct crew *c, struct crew_unit **all)
         if (next == c->units || running == c->workers) {
             bad += crew_reap(c, *all, slots);
             running--;
+            if (bad > 0 && getenv("PENSTOCK_FIRST") != NULL)
+                next = c->units;
             continue;
         }
         while (slots[i].pid != 0)
@@ -278,4 +287,28 @@ crew_run_one(struct crew *c, unsigned unit, uint64_t state)
     printf("# the folder is left: %s\n", host_root());
     free(u);
     return rc;
+}
+
+int
+crew_main(struct crew *c, struct crew_job *job, const char *name,
+    uint64_t otherwise, int argc, char **argv)
+{
+    struct crew_unit *all;
+    uint64_t count;
+
+    job->program = argv[0];
+    if (argc == 6 && strcmp(argv[1], "-r") == 0) {
+        job->count = crew_number(argv[4], NULL, 0);
+        job->seed = crew_number(argv[5], NULL, 0);
+        job->talk = true;
+        return crew_run_one(c, (unsigned)crew_number(argv[2], NULL, 0),
+            crew_number(argv[3], NULL, 0)) < 0;
+    }
+    count = crew_number(argc > 1 ? argv[1] : NULL, name, otherwise);
+    job->seed = crew_number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED",
+        20260101);
+    job->count = (count + c->units - 1) / c->units;
+    printf("1..%u\n# seed %llu\n", c->units,
+        (unsigned long long)job->seed);
+    return crew_run(c, &all) > 0;
 }

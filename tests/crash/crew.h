@@ -6,6 +6,8 @@
  *   the program ──► one process a unit: makes its history
  *                         └──► one process after the other: some hundred
  *                              states each, then its leaks go with it
+ *
+ * PENSTOCK_FIRST in the environment: the first failure is enough.
  */
 #ifndef CRASH_CREW_H
 #define CRASH_CREW_H
@@ -44,6 +46,20 @@ struct crew {
  * of one unit, in this process. */
 int crew_run(struct crew *, struct crew_unit **all);
 int crew_run_one(struct crew *, unsigned unit, uint64_t state);
+
+/* What a program with these units is asked for. */
+struct crew_job {
+    const char *program;         /* argv[0] */
+    uint64_t count, seed;        /* states of a unit */
+    bool talk;                   /* one state alone, talking */
+};
+
+/* main(): "[count [seed]]", where count is of all units together and comes
+ * from `name` in the environment, or `otherwise`, if not given, and the seed
+ * from PENSTOCK_SEED; or "-r unit state count seed". The units are told apart
+ * before. Returns the status. */
+int crew_main(struct crew *, struct crew_job *, const char *name,
+    uint64_t otherwise, int argc, char **argv);
 
 /* A number from the command line, else from the environment. */
 uint64_t crew_number(const char *arg, const char *name, uint64_t otherwise);

@@ -11,8 +11,6 @@
 
 enum { SECTOR = 512, META_PAGES = 2 * PAGE };
 
-bool cut_strict;
-
 const char *const cut_kind_text[CUT_KIND_COUNT] = {
 #define X(name, text) [CUT_##name] = text,
     CUT_KINDS(X)
@@ -160,18 +158,6 @@ is_meta(const struct disk *d, const struct op *op)
     return head[2] == 8;
 }
 
-static bool
-is_there(const struct image *im, const struct op *op)
-{
-    uint8_t now[PAGE];
-
-    assert(op->len <= PAGE);
-    if (op->pos + op->len > image_size(im, op->inode))
-        return false;
-    image_read(im, op->inode, op->pos, now, op->len);
-    return memcmp(now, op->bytes, op->len) == 0;
-}
-
 enum part { PART_FRONT, PART_SOME, PART_GARBAGE };
 
 /* The sectors of a write that one part takes, in units of `unit` bytes. */
@@ -199,8 +185,7 @@ write_part(const struct op *op, enum part part, uint32_t unit,
             return;
         if (part == PART_SOME && rng_one_in(r, 2))
             continue;
-        if (part == PART_GARBAGE && i == chosen
-            && (cut_strict || !is_there(im, &piece))) {
+        if (part == PART_GARBAGE && i == chosen) {
             for (uint32_t k = 0; k < n; k++)
                 junk[k] = (uint8_t)rng_next(r);
             piece.bytes = junk;

@@ -3,11 +3,10 @@
  * has covered is on the disk; of the rest, which is pending, anything may
  * be: the kernel writes pages and names when and in what order it likes.
  *
- * Four promises are believed: a sync that returned is kept; a sector of 512
+ * Three promises are believed: a sync that returned is kept; a sector of 512
  * bytes of LMDB's two meta pages is written whole or not at all (LMDB is
- * built on that); to write the bytes that are there already does no harm
- * (recovery does so with the last frame; cut_strict: it may); a name is
- * entered, removed or changed whole.
+ * built on that); a name is entered, removed or changed whole. To write the
+ * bytes that are there already may ruin them like any other write.
  */
 #ifndef CRASH_CUT_H
 #define CRASH_CUT_H
@@ -55,7 +54,6 @@ enum cut_kind {
     CUT_KIND_COUNT
 };
 
-extern bool cut_strict;
 extern const char *const cut_kind_text[CUT_KIND_COUNT];
 
 /* Makes one such state of the folder. false: this kind makes none here that

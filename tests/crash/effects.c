@@ -1,6 +1,7 @@
 /* effects.c: effects of all kinds, at random. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "epoch/logrec.h"
+#include "plog/clean.h"
 #include "record/batch.h"
 #include "work_priv.h"
 
@@ -36,6 +39,8 @@ struct job {
     void *own[JOB_OWN];
     uint32_t n_own;
     struct topic *dropped;
+    uint32_t cleaned;            /* number of the topic; 0: none */
+    uint32_t cleaned_partition;
 };
 
 static void
@@ -51,6 +56,9 @@ job_release(struct effect *e)
 {
     struct job *j = container_of(e, struct job, e);
 
+    for (int i = 0; i < TOPICS && j->cleaned != 0; i++)
+        if (j->work->topics[i].number == j->cleaned)
+            j->work->topics[i].cleaning[j->cleaned_partition]--;
     effect_unref_tails(e);
     for (uint32_t i = 0; i < j->n_own; i++)
         free(j->own[i]);
@@ -163,6 +171,21 @@ add_producer(struct job *j, uint32_t topic, uint32_t partition,
         .hash = (uint64_t)sequence});
 }
 
+/* Makes the value a tombstone now and then, else marks it. */
+static struct span
+job_key(struct job *j, struct span *value)
+{
+    struct work *w = j->work;
+    uint8_t *p = job_own(j, xmalloc(2 + value->len));
+
+    p[0] = p[1] = (uint8_t)rng_below(&w->rng, KEYS);
+    if (value->len > 0)
+        memcpy(p + 2, value->ptr, value->len);
+    *value = rng_one_in(&w->rng, 6) ? SPAN_NULL
+                                    : span_of(p + 1, 1 + value->len);
+    return span_of(p, 1);
+}
+
 static void
 add_batch(struct job *j, const struct topic *t)
 {
@@ -179,11 +202,16 @@ add_batch(struct job *j, const struct topic *t)
     buf_init(&b, 1 * MIB);
     batch_builder_init(&bb, &b);
     for (int k = 0; k < count; k++) {
-        struct span v = job_bytes(j, size_of(w, w->opts.usual, 2000));
+        struct span key = SPAN_NULL,
+            v = job_bytes(j, size_of(w, w->opts.usual, 2000));
 
-        batch_builder_add(&bb, 1700000000000 + (int64_t)w->next_run,
-            SPAN_NULL, v, NULL, 0);
+        if (t->compact)
+            key = job_key(j, &v);
+        batch_builder_add(&bb, 1700000000000 + (int64_t)w->next_run, key, v,
+            NULL, 0);
     }
+    if (rng_one_in(&w->rng, 4))
+        build.attributes = CODEC_LZ4;
     if (rng_one_in(&w->rng, 3)) {
         build.producer_id = 1000 + rng_below(&w->rng, 4);
         build.producer_epoch = 0;
@@ -335,10 +363,11 @@ add_topic(struct job *j, struct topic *t)
         .parts = 1 + rng_below(&w->rng, PARTS),
         .segment_bytes = 1500 + rng_below(&w->rng, 6000),
         .purged = rng_one_in(&w->rng, 3)};
+    t->compact = !t->purged && rng_one_in(&w->rng, 2);
     v = j->own[j->n_own - 2];
     put_be32(v, t->parts);
     put_be32(v + 4, t->segment_bytes);
-    v[8] = t->purged;
+    v[8] = (uint8_t)(t->purged | t->compact << 1);
     key[0] = META_TOPIC;
     memcpy(key + 1, id.bytes, 16);
     op->key = span_of(key, 17);
@@ -372,6 +401,27 @@ add_drop(struct job *j, struct topic *t)
 /* ---- linking ---- */
 
 static void
+model_keys(struct job *j, const struct effect_batch *eb)
+{
+    struct batch_iter it;
+    struct arena arena;
+    struct record r;
+    struct batch b;
+
+    arena_init(&arena, 4 * MIB);
+    if (batch_parse(span_of(eb->batch.bytes, eb->batch.size), &b) != BATCH_OK
+        || batch_iter_init(&it, &b, &arena, NULL) < 0)
+        unreachable("a batch of our own");
+    while (batch_iter_next(&it, &r, NULL) > 0) {
+        struct fact fact = key_fact(get_be32(eb->tail->topic_id.bytes),
+            (uint32_t)eb->tail->partition, &r);
+
+        model_change(j->work->model, j->work->open, &fact);
+    }
+    arena_release(&arena);
+}
+
+static void
 job_model(struct job *j)
 {
     struct work *w = j->work;
@@ -393,6 +443,8 @@ job_model(struct job *j)
         fact = (struct fact){.tag = FACT_END, .a = fact.a, .b = fact.b,
             .hash = (uint64_t)b->batch.last + 1};
         model_change(w->model, w->open, &fact);
+        if (j->about[i].topic->compact)
+            model_keys(j, b);
     }
 }
 
@@ -500,6 +552,65 @@ topic_work(struct work *w)
     seq_reserve_system(w->seq, j->e.reserved);
     job_link(j);
     return true;
+}
+
+/* ---- compaction ---- */
+
+struct cleaning {
+    struct work *work;
+    struct topic *topic;
+    uint32_t partition;
+};
+
+static int
+cleaned(void *arg, const struct plog_cleaned *c, struct err *err)
+{
+    struct cleaning *k = arg;
+    struct job *j;
+    struct effect_op *op;
+    uint8_t *value;
+
+    if (rng_one_in(&k->work->rng, 30))
+        return err_set(err, ECANCELED, "stopped");
+    j = job_new(k->work);
+    j->cleaned = k->topic->number;
+    j->cleaned_partition = k->partition;
+    k->topic->cleaning[k->partition]++;
+    op = job_op(j, EFFECT_CLEAN);
+    op->tail = tail_ref(k->topic->tails[k->partition]);
+    op->offset = c->cleaned;
+    value = job_own(j, xmalloc(LOGREC_SEGMENT));
+    if (c->segment.size > 0)
+        op->value = span_of(value, logrec_pack_segment(&c->segment, value));
+    j->e.reserved = effect_cost(&j->e);
+    seq_reserve_system(k->work->seq, j->e.reserved);
+    job_link(j);
+    return 0;
+}
+
+void
+work_clean(struct work *w)
+{
+    struct topic *t = any_topic(w);
+    struct cleaning k = {w, t, 0};
+    struct plog_clean_stats stats = {0};
+    struct plog_clean_options o = {.output = cleaned, .arg = &k};
+    struct err err = {0};
+
+    if (t == NULL || !t->compact || seq_readonly(w->seq, NULL))
+        return;
+    k.partition = rng_below(&w->rng, t->parts);
+    if (t->cleaning[k.partition] > 0)
+        return;
+    o.limit = t->tails[k.partition]->hw;
+    o.now_ms = (int64_t)w->next_run * 1000;
+    o.delete_retention_ms = rng_below(&w->rng, 100000);
+    o.segment_bytes = t->segment_bytes * (1 + rng_below(&w->rng, 3));
+    o.map_bytes = 1;
+    o.seed = rng_next(&w->rng);
+    if (plog_clean(t->tails[k.partition]->plog, &o, &stats, &err) < 0
+        && plog_poisoned(t->tails[k.partition]->plog))
+        seq_fail(w->seq, &err);
 }
 
 bool

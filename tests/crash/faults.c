@@ -57,8 +57,7 @@ enum { COUNT_HIT, COUNT_STOPPED, COUNT_REFUSED, COUNT_TOLERATED, COUNT_FULL,
     COUNT_HEALED };
 
 struct places {
-    uint64_t seed, count;
-    bool talk;
+    struct crew_job job;
     uint64_t calls[HISTORIES];   /* that each history makes unharmed */
 };
 
@@ -81,7 +80,7 @@ trial_begin(struct trial *t, const struct places *p, unsigned history)
     image_init(&empty);
     host_place(&empty);
     image_release(&empty);
-    t->seed = rng_of(p->seed, history, 5).at;
+    t->seed = rng_of(p->job.seed, history, 5).at;
     t->rng = rng_of(t->seed, 6, 7);
     t->model = model_new();
     trace_init(&t->trace, host_live());
@@ -116,7 +115,7 @@ places_begin(void *arg, unsigned unit, struct crew_unit *u)
 {
     struct places *p = arg;
 
-    host_quiet(!p->talk);
+    host_quiet(!p->job.talk);
     for (unsigned i = 0; i < HISTORIES; i++) {
         struct trial *t = xcalloc(1, sizeof *t);
         uint64_t before = host_calls();
@@ -132,7 +131,7 @@ places_begin(void *arg, unsigned unit, struct crew_unit *u)
         trial_end(t);
         free(t);
     }
-    u->end = p->count;
+    u->end = p->job.count;
 }
 
 /* ---- EIO ---- */
@@ -315,7 +314,7 @@ places_state(void *arg, unsigned unit, struct crew_unit *u)
     struct places *p = arg;
     struct trial *t = xcalloc(1, sizeof *t);
     unsigned history = (unsigned)(u->next % HISTORIES);
-    uint64_t of = (p->count + HISTORIES - 1) / HISTORIES;
+    uint64_t of = (p->job.count + HISTORIES - 1) / HISTORIES;
     uint64_t at = 1 + (u->next / HISTORIES) * p->calls[history] / of;
     struct fault f = {.code = kinds[unit].code,
         .sticky = kinds[unit].sticky,
@@ -331,7 +330,7 @@ places_state(void *arg, unsigned unit, struct crew_unit *u)
         crew_fail(u, "state %llu: history %u, call %llu: %s",
             (unsigned long long)u->next, history, (unsigned long long)at,
             t->err.text);
-    if (rc < 0 && p->talk)
+    if (rc < 0 && p->job.talk)
         printf("# %s\n", t->err.text);
     trial_end(t);
     free(t);
@@ -339,8 +338,6 @@ places_state(void *arg, unsigned unit, struct crew_unit *u)
 }
 
 /* ---- the program ---- */
-
-static const char *program;
 
 static bool
 places_report(void *arg, unsigned unit, const struct crew_unit *u)
@@ -366,8 +363,8 @@ places_report(void *arg, unsigned unit, const struct crew_unit *u)
         printf("# %llu failed, %llu by a signal; the first: %s\n",
             (unsigned long long)u->failed, (unsigned long long)u->crashed,
             u->first);
-    printf("# again: %s -r %u STATE %llu %llu\n", program, unit,
-        (unsigned long long)p->count, (unsigned long long)p->seed);
+    printf("# again: %s -r %u STATE %llu %llu\n", p->job.program, unit,
+        (unsigned long long)p->job.count, (unsigned long long)p->job.seed);
     return true;
 }
 
@@ -378,22 +375,6 @@ main(int argc, char **argv)
     struct crew c = {.units = FAULT_KIND_COUNT, .workers = 2, .chunk = 100,
         .patience_s = 60, .begin = places_begin, .state = places_state,
         .report = places_report, .arg = &p};
-    struct crew_unit *all;
-    uint64_t count;
 
-    program = argv[0];
-    if (argc == 6 && strcmp(argv[1], "-r") == 0) {
-        p.count = crew_number(argv[4], NULL, 0);
-        p.seed = crew_number(argv[5], NULL, 0);
-        p.talk = true;
-        return crew_run_one(&c, (unsigned)crew_number(argv[2], NULL, 0),
-            crew_number(argv[3], NULL, 0)) < 0;
-    }
-    count = crew_number(argc > 1 ? argv[1] : NULL, "PENSTOCK_FAULTS",
-        FAULTS);
-    p.seed = crew_number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED",
-        20260101);
-    p.count = (count + c.units - 1) / c.units;
-    printf("1..%u\n# seed %llu\n", c.units, (unsigned long long)p.seed);
-    return crew_run(&c, &all) > 0;
+    return crew_main(&c, &p.job, "PENSTOCK_FAULTS", FAULTS, argc, argv);
 }

@@ -34,6 +34,15 @@ topic_config(const struct topic *t)
         .index_interval = 512};
 }
 
+struct fact
+key_fact(uint32_t topic, uint32_t partition, const struct record *r)
+{
+    return (struct fact){.tag = FACT_KEY, .a = topic, .b = partition,
+        .c = r->key.ptr[0], .last = r->offset,
+        .hash = r->value.ptr == NULL ? 0 : hash_bytes(r->value),
+        .gone = r->value.ptr == NULL};
+}
+
 struct finding {
     struct work *work;
     struct facts *facts;
@@ -41,6 +50,9 @@ struct finding {
     const struct topic *topic;   /* while its log is read */
     uint32_t partition;
     int64_t next;                /* offset */
+    int64_t start;               /* of the log */
+    int64_t cleaned;             /* gaps are allowed below */
+    struct fact keys[KEYS];      /* of a compacted topic: the newest */
 };
 
 /* ---- records ---- */
@@ -75,7 +87,8 @@ found_topic(void *arg, struct span key, struct span value, struct err *err)
         t->number = fact.a;
         t->parts = get_be32(value.ptr);
         t->segment_bytes = get_be32(value.ptr + 4);
-        t->purged = value.ptr[8];
+        t->purged = value.ptr[8] & 1;
+        t->compact = value.ptr[8] & 2;
         return 0;
     }
     return err_set(err, ERR_DAMAGE, "there are too many topics");
@@ -147,6 +160,31 @@ batch_hash(struct span batch)
     return hash_bytes(span_of(batch.ptr + MAGIC_AT, batch.len - MAGIC_AT));
 }
 
+/* The key stands in the value, too: they must be of one record. */
+static int
+found_keys(struct finding *f, const struct batch *b, struct err *err)
+{
+    struct batch_iter it;
+    struct arena arena;
+    struct record r;
+    int rc;
+
+    arena_init(&arena, 4 * MIB);
+    rc = batch_iter_init(&it, b, &arena, err);
+    while (rc >= 0 && (rc = batch_iter_next(&it, &r, err)) > 0) {
+        if (r.key.len != 1 || r.key.ptr[0] >= KEYS
+            || (r.value.ptr != NULL && (r.value.len == 0
+                || r.value.ptr[0] != r.key.ptr[0])))
+            rc = err_set(err, ERR_DAMAGE, "the record at %lld is of no key",
+                (long long)r.offset);
+        else if (r.offset >= f->start)
+            f->keys[r.key.ptr[0]] = key_fact(f->topic->number, f->partition,
+                &r);
+    }
+    arena_release(&arena);
+    return rc;
+}
+
 static int
 found_batch(struct finding *f, struct span bytes, struct err *err)
 {
@@ -158,7 +196,8 @@ found_batch(struct finding *f, struct span bytes, struct err *err)
         || (b.leader_epoch != 0 && !f->work->tolerant))
         return err_set(err, ERR_DAMAGE, "a bad batch was served: %u/%u",
             fact.a, fact.b);
-    if (b.base_offset > f->next || batch_last_offset(&b) < f->next)
+    if ((b.base_offset > f->next && b.base_offset >= f->cleaned)
+        || batch_last_offset(&b) < f->next)
         return err_set(err, ERR_DAMAGE, "offset %lld was served for %lld: "
             "%u/%u", (long long)b.base_offset, (long long)f->next, fact.a,
             fact.b);
@@ -167,7 +206,7 @@ found_batch(struct finding *f, struct span bytes, struct err *err)
     fact.hash = batch_hash(bytes);
     facts_add(f->facts, &fact);
     f->next = fact.last + 1;
-    return 0;
+    return f->topic->compact ? found_keys(f, &b, err) : 0;
 }
 
 static int
@@ -193,8 +232,12 @@ found_cold(struct finding *f, struct tail *t, struct err *err)
         return 0;
     }
     if (status != PLOG_OK)
-        rc = err_set(err, ERR_DAMAGE, "the log %u/%u can't be read at %lld",
-            f->topic->number, f->partition, (long long)f->next);
+        rc = err_set(err, ERR_DAMAGE, "the log %u/%u can't be read at %lld, "
+            "status %d: damaged from %lld to %lld, segment %lld at %u",
+            f->topic->number, f->partition, (long long)f->next, (int)status,
+            (long long)got.damage.offset,
+            (long long)got.damage.resume_offset,
+            (long long)got.damage.segment_base, got.damage.pos);
     rest = buf_span(&out);
     while (rc == 0 && rest.len > 0) {
         struct batch b;
@@ -223,11 +266,21 @@ found_log(struct finding *f, struct tail *t, struct err *err)
         .b = f->partition, .hash = (uint64_t)t->log_start};
     int rc = 0;
 
+    struct fact cleaned = {.tag = FACT_CLEANED, .a = f->topic->number,
+        .b = f->partition};
+    struct plog_extent x;
+
     tail_check(t);
     plog_check(t->plog);
+    plog_extent(t->plog, &x);
+    cleaned.hash = (uint64_t)x.compacted;
     facts_add(f->facts, &start);
     facts_add(f->facts, &end);
-    f->next = t->log_start;
+    if (f->topic->compact)
+        facts_add(f->facts, &cleaned);
+    f->cleaned = f->topic->compact ? x.compacted : 0;
+    f->next = f->start = t->log_start;
+    memset(f->keys, 0, sizeof f->keys);
     while (rc == 0 && f->next < t->hw) {
         struct tail_slice s[16];
         bool cold;
@@ -244,6 +297,9 @@ found_log(struct finding *f, struct tail *t, struct err *err)
             chunk_unref(s[i].chunk);
         }
     }
+    for (size_t i = 0; i < KEYS; i++)
+        if (f->keys[i].tag == FACT_KEY && !f->keys[i].gone)
+            facts_add(f->facts, &f->keys[i]);
     return rc;
 }
 

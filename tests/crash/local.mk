@@ -41,6 +41,19 @@ dist_check_SCRIPTS += %D%/seeded.t
 %C%_damage_LDADD = %D%/libcrash.a $(CRASH_LIBS)
 EXTRA_DIST += %D%/README.md
 
+# A start after kill -9, counted; the long one at the size of the goal.
+check_PROGRAMS += %D%/recovery
+TESTS += %D%/recovery
+%C%_recovery_SOURCES = %D%/recovery.c
+%C%_recovery_LDADD = $(CRASH_LIBS)
+RECOVERY_MB = 10240
+RECOVERY_KEYS = 1000000
+.PHONY: check-recovery
+check-recovery: %D%/recovery penstock$(EXEEXT)
+	%D%/recovery $(RECOVERY_MB) $(RECOVERY_KEYS)
+	./penstock$(EXEEXT) bench start --log-mb $(RECOVERY_MB) \
+	    --keys $(RECOVERY_KEYS)
+
 # The long one. The seed is printed; PENSTOCK_SEED repeats it.
 CRASH_STATES = 500000
 .PHONY: check-crash
@@ -49,11 +62,23 @@ check-crash: %D%/states %D%/faults %D%/damage
 	%D%/states $(CRASH_STATES) $$seed && %D%/faults 20000 $$seed && \
 	%D%/damage 20000 $$seed
 
-# The program itself, killed a hundred times under a real client's load.
+# Power cuts on a real ext4, as root; the same.
+CRASH_CUTS = 1000
+.PHONY: check-powercut
+check-powercut: penstock$(EXEEXT) %D%/powercut
+	PENSTOCK_CUTS=$(CRASH_CUTS) top_builddir=. %D%/powercut
+
+# The program itself under a real client's load: killed, and its power cut.
 if HAVE_RDKAFKA
-check_PROGRAMS += %D%/kill9
-TESTS += %D%/kill9
-%C%_kill9_SOURCES = %D%/kill9.c
-%C%_kill9_LDADD = proto/libproto.a broker/base/libbase.a $(RDKAFKA_LIBS) \
+CRASH_RIG = %D%/rig.c %D%/rig.h %D%/ledger.c %D%/ledger.h
+CRASH_RIG_LIBS = proto/libproto.a broker/base/libbase.a $(RDKAFKA_LIBS) \
     $(PROTOBUF_C_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += %D%/kill9 %D%/powercut %D%/fulldisk
+TESTS += %D%/kill9 %D%/powercut %D%/fulldisk
+%C%_kill9_SOURCES = %D%/kill9.c $(CRASH_RIG)
+%C%_kill9_LDADD = $(CRASH_RIG_LIBS)
+%C%_powercut_SOURCES = %D%/powercut.c %D%/loopfs.c %D%/loopfs.h $(CRASH_RIG)
+%C%_powercut_LDADD = $(CRASH_RIG_LIBS)
+%C%_fulldisk_SOURCES = %D%/fulldisk.c %D%/loopfs.c %D%/loopfs.h $(CRASH_RIG)
+%C%_fulldisk_LDADD = $(CRASH_RIG_LIBS)
 endif

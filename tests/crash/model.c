@@ -183,7 +183,8 @@ static bool
 of_topic(const struct fact *f)
 {
     return f->tag == FACT_END || f->tag == FACT_START || f->tag == FACT_PURGE
-        || f->tag == FACT_BATCH || f->tag == FACT_PRODUCER;
+        || f->tag == FACT_BATCH || f->tag == FACT_PRODUCER
+        || f->tag == FACT_KEY;
 }
 
 static void
@@ -255,7 +256,8 @@ static const char *
 fact_word(const struct fact *f)
 {
     static const char *const words[] = {"?", "topic", "end of log",
-        "start of log", "purge", "batch", "producer", "record", "state"};
+        "start of log", "purge", "batch", "producer", "record", "state",
+        "key", "compacted part"};
 
     return words[f->tag];
 }
@@ -270,26 +272,38 @@ differs(struct err *err, const char *what, const struct fact *f,
         other == NULL ? 0ull : (unsigned long long)other->hash);
 }
 
-static int
-missing(const struct facts *want, const struct fact *f, struct err *err)
+/* Compaction may have taken records from the batch, or all of it. */
+static bool
+was_cleaned(const struct facts *found, const struct fact *f)
 {
-    if (f->tag == FACT_PURGE)
+    const struct fact *c = facts_find(found, FACT_CLEANED, f->a, f->b, 0);
+
+    return f->tag == FACT_BATCH && c != NULL && f->last < (int64_t)c->hash;
+}
+
+static int
+missing(const struct facts *want, const struct facts *found,
+    const struct fact *f, struct err *err)
+{
+    if (f->tag == FACT_PURGE || was_cleaned(found, f))
         return 0;
-    if (f->tag == FACT_BATCH && f->last < start_at_most(want, f))
+    if ((f->tag == FACT_BATCH || f->tag == FACT_KEY)
+        && f->last < start_at_most(want, f))
         return 0;
     return differs(err, "is missing", f, NULL);
 }
 
 static int
-same(const struct facts *want, const struct fact *w, const struct fact *f,
-    struct err *err)
+same(const struct facts *want, const struct facts *found,
+    const struct fact *w, const struct fact *f, struct err *err)
 {
     if (w->tag == FACT_START) {
         int64_t at = (int64_t)f->hash;
 
         if (at >= (int64_t)w->hash && at <= start_at_most(want, w))
             return 0;
-    } else if (w->hash == f->hash && w->last == f->last) {
+    } else if ((w->hash == f->hash || was_cleaned(found, w))
+        && w->last == f->last) {
         return 0;
     }
     return differs(err, "is not what it was", w, f);
@@ -308,11 +322,11 @@ facts_compare(const struct facts *want, const struct facts *found,
         int c = w == NULL ? 1 : f == NULL ? -1 : fact_cmp(w, f);
 
         if (c < 0)
-            rc = missing(want, w, err);
-        else if (c > 0)
+            rc = missing(want, found, w, err);
+        else if (c > 0 && f->tag != FACT_CLEANED)
             rc = differs(err, "should not be there", f, NULL);
-        else
-            rc = same(want, w, f, err);
+        else if (c == 0)
+            rc = same(want, found, w, f, err);
         i += c <= 0;
         j += c >= 0;
     }

@@ -27,6 +27,10 @@ enum fact_tag {
     FACT_PRODUCER,               /* topic, partition, id; hash: sequence */
     FACT_RECORD,                 /* kind, 0, hash of the key */
     FACT_STATE,                  /* store, partition, hash of the key */
+    FACT_KEY,                    /* topic, partition, key; last: offset of the
+                                    newest; hash: of its value */
+    FACT_CLEANED,                /* topic, partition; hash: what lies below
+                                    was compacted. Found only */
 };
 
 struct fact {

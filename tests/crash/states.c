@@ -374,7 +374,6 @@ main(int argc, char **argv)
     int bad;
 
     program = argv[0];
-    cut_strict = getenv("PENSTOCK_STRICT") != NULL;
     if (argc == 6 && strcmp(argv[1], "-r") == 0) {
         h.count = crew_number(argv[4], NULL, 0);
         h.seed = crew_number(argv[5], NULL, 0);

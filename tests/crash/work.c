@@ -247,7 +247,9 @@ step(struct work *w)
 {
     uint32_t dice = rng_below(&w->rng, 100);
 
-    if (dice < 55)
+    if (dice < 4)
+        work_clean(w);
+    else if (dice < 56)
         work_effect(w);
     else if (dice < 85 + w->lazy)
         work_turn(w);

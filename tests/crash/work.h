@@ -14,12 +14,14 @@
 #include "rng.h"
 
 enum { TOPICS = 3, PARTS = 2, STORES = 3, SHELVES = 2,
-    HOLES = 64 };
+    HOLES = 64, KEYS = 12 };
 
 struct topic {
     uint32_t number;             /* 0: none here */
     uint32_t parts, segment_bytes;
     bool purged;                 /* its starts follow a task */
+    bool compact;                /* of each key the newest record must stay */
+    unsigned cleaning[PARTS];    /* swaps that are not applied yet */
     struct tail *tails[PARTS];
     int64_t trimmed[PARTS];      /* where the start was last moved to */
 };
@@ -96,6 +98,8 @@ void work_turn(struct work *);
 void work_keep(struct work *, bool checkpoint);
 /* Links a random effect, with reservation. false: there was no room. */
 bool work_effect(struct work *);
+/* Compacts a log, if there is one that may be. */
+void work_clean(struct work *);
 /* Is what can be seen now what was published? Logs and stores, not records. */
 int work_look(struct work *, struct err *);
 
@@ -114,6 +118,10 @@ size_t state_key(uint32_t number, uint8_t key[STATE_KEY_SIZE]);
  * looked at otherwise, and no checksum covers the third (damage.c). */
 uint64_t batch_hash(struct span batch);
 struct uuid topic_uuid(uint32_t number);
+struct record;
+/* A record of a compacted topic; a tombstone's is gone. */
+struct fact key_fact(uint32_t topic, uint32_t partition,
+    const struct record *);
 struct plog_config topic_config(const struct topic *);
 
 enum { RECORD_KINDS = 6 };

@@ -53,6 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&a, 1 << 20);
     buf_init(&b, 1 << 20);
     if (pb_decode(m, span_of(data + 1, size - 1), &a, &msg, &err) == 0) {
+        assert(pb_check(m, span_of(data + 1, size - 1), &err) == 0);
         assert(pb_encode(msg, &b, &err) == 0);
         a.limit = 4 << 20;       /* the first pass may just have fitted */
         same_again(m, buf_span(&b), &a);

@@ -4,7 +4,8 @@
  * contain the offset asked for, and damage always leads further on.
  *
  * Input: flags u8 (1: the sums of all batches are made right, 2: the sums of
- * the index as well), length of the index u16, index, log.
+ * the index as well, 4: it is the cleaner's), length of the index u16, index,
+ * log.
  */
 #include "config.h"
 
@@ -24,9 +25,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FIX_BATCHES = 1, FIX_INDEX = 2, STEPS = 200 };
+enum { FIX_BATCHES = 1, FIX_INDEX = 2, CLEANED = 4, STEPS = 200 };
 
 static char folder[200];
+static bool cleaned;             /* gaps are right */
 
 static void
 folder_remove(void)
@@ -63,6 +65,15 @@ file_put(const char *name, const uint8_t *p, size_t n)
 }
 
 static void
+file_drop(const char *name, const char *ending)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s%s", folder, name, ending);
+    unlink(path);
+}
+
+static void
 batches_fix(uint8_t *p, size_t n)
 {
     while (n >= BATCH_HEADER) {
@@ -78,14 +89,14 @@ batches_fix(uint8_t *p, size_t n)
 }
 
 static void
-index_fix(uint8_t *p, size_t n)
+index_fix(uint8_t *p, size_t n, uint64_t epoch)
 {
     if (n < 48)
         return;
     memcpy(p, "PSOFFIDX\1\0\0\0", 12);
     put_le32(p + 12, (uint32_t)((n - 48) / 16));
     put_le64(p + 16, 0);
-    put_le64(p + 24, 1);
+    put_le64(p + 24, epoch);
     put_le32(p + 40, crc32c(0, p + 48, (n - 48) / 16 * 16));
     put_le32(p + 44, crc32c(0, p, 44));
 }
@@ -97,7 +108,7 @@ whole_batches(const struct buf *out, const struct plog_want *want,
     struct span rest = buf_span(out);
     int64_t expect = got->base_offset;
 
-    assert(got->base_offset <= want->offset);
+    assert(cleaned || got->base_offset <= want->offset);
     assert(got->next_offset > want->offset);
     while (rest.len > 0) {
         enum batch_status status;
@@ -107,7 +118,7 @@ whole_batches(const struct buf *out, const struct plog_want *want,
         assert(status == BATCH_OK);
         status = batch_check(&b);
         assert(status == BATCH_OK);
-        assert(b.base_offset == expect);
+        assert(b.base_offset == expect || (cleaned && b.base_offset > expect));
         expect = batch_last_offset(&b) + 1;
         rest = span_of(rest.ptr + b.bytes.len, rest.len - b.bytes.len);
     }
@@ -173,6 +184,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct plog_segment s = {.base_offset = 0, .epoch = 1};
     struct plog_state st = {0}, whole = {.segments = &s, .segment_count = 1};
+    const char *name = "00000000000000000000-0000000000000001";
+    char file[64];
     uint8_t *copy;
     size_t index;
 
@@ -185,11 +198,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         index = size - 3;
     if (copy[0] & FIX_BATCHES)
         batches_fix(copy + 3 + index, size - 3 - index);
+    cleaned = copy[0] & CLEANED;
+    if (cleaned) {
+        name = "00000000000000000000-8000000000000001";
+        s.epoch |= PLOG_CLEANED;
+    }
     if (copy[0] & FIX_INDEX)
-        index_fix(copy + 3, index);
-    file_put("00000000000000000000-0000000000000001.index", copy + 3, index);
-    file_put("00000000000000000000-0000000000000001.log", copy + 3 + index,
-        size - 3 - index);
+        index_fix(copy + 3, index, s.epoch);
+    snprintf(file, sizeof file, "%s.index", name);
+    file_put(file, copy + 3, index);
+    snprintf(file, sizeof file, "%s.log", name);
+    file_put(file, copy + 3 + index, size - 3 - index);
 
     if (plog_salvage_scan(world_real(), folder, 0, &st, NULL, NULL, NULL) == 0)
         use(&st);
@@ -200,6 +219,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole.written = s.last_offset + 1;
     use(&whole);
     plog_state_release(&st);
+    file_drop(name, ".index");
+    file_drop(name, ".log");
     free(copy);
     return 0;
 }

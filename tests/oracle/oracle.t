@@ -1,7 +1,7 @@
 #!/bin/sh
 # The oracles themselves: a small shop computed by hand, the replay of its
-# by-product log, that a fault is found, and the retail data's check values if
-# PENSTOCK_RETAIL names the file.
+# by-product log, that a fault is found, a large shop that is made up, and the
+# retail data's check values if PENSTOCK_RETAIL names the file.
 here=$(cd "$(dirname "$0")" && pwd)
 command -v python3 >/dev/null 2>&1 || {
     echo "1..0 # SKIP python3 is not installed"
@@ -89,6 +89,21 @@ ok $? "an order too many is one"
 } > "$tmp/wrong"
 run replay.py "$tmp/wrong" 2>&1 | grep -q 'x is SHIPPED before it is CREATED'
 ok $? "a log that cannot be is refused"
+
+# A shop of the retail data's shape, made up: the same everywhere, with all
+# that the real one has.
+run made.py > "$tmp/made.csv"
+cksum < "$tmp/made.csv" > "$tmp/sum"
+same "$tmp/sum" "$here/made.cksum" "what is made up is the same everywhere"
+run retail.py outcome "$tmp/made.csv" > "$tmp/big"
+tail -n 1 "$tmp/big" | grep -q '"return":[1-9].*"adjust":[1-9].*"covered":[1-9]'\
+'.*"FAILED":[1-9].*"CANCELLED":[1-9].*"SHIPPED":[1-9]'
+ok $? "it has everything: $(tail -n 1 "$tmp/big")"
+run retail.py events "$tmp/made.csv" > "$tmp/big.events"
+run byproduct.py "$tmp/big.events" "$tmp/big" > "$tmp/big.log"
+run replay.py "$tmp/big.log" > "$tmp/big.replayed"
+run compare.py "$tmp/big" "$tmp/big.replayed"  > "$tmp/said"
+ok $? "its replay: $(cat "$tmp/said")"
 
 data=${PENSTOCK_RETAIL:-}
 if [ -z "$data" ]; then

@@ -4,6 +4,7 @@ include tests/unit/wire/local.mk
 include tests/unit/plog/local.mk
 include tests/unit/epoch/local.mk
 include tests/unit/partition/local.mk
+include tests/unit/txn/local.mk
 include tests/unit/group/local.mk
 include tests/unit/net/local.mk
 include tests/unit/api/local.mk

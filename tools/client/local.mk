@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libclient.a
     %D%/peer.c %D%/peer.h \
     %D%/reader.c %D%/reader.h \
     %D%/topics.c \
+    %D%/txn.c %D%/txn.h \
     %D%/writer.c %D%/writer.h
 CLIENT_LIBS = %D%/libclient.a broker/wire/libwire.a broker/record/librecord.a \
     broker/base/libbase.a

@@ -16,6 +16,8 @@ struct writer_part {
     struct buf bytes;            /* the batch that grows */
     struct batch_builder builder;
     int32_t count;
+    bool joined;                 /* its partition is in the transaction */
+    int32_t sequence;            /* of the next batch, in a transaction */
 };
 
 struct writer {
@@ -113,6 +115,29 @@ take_answer(struct writer *w, struct err *err)
 
 /* ---- batches ------------------------------------------------------------ */
 
+/* A request in between would be answered after those under way, so these
+ * come first. */
+static int
+join_txn(struct writer *w, int32_t partition, struct batch_build *build,
+    struct err *err)
+{
+    struct writer_part *part = &w->parts[partition];
+    struct client_txn *t = w->conf.txn;
+
+    while (!part->joined && w->open > 0)
+        if (take_answer(w, err) != 0)
+            return -1;
+    if (!part->joined && client_txn_join(t, w->topic, partition, err) != 0)
+        return -1;
+    part->joined = true;
+    build->producer_id = t->producer_id;
+    build->producer_epoch = t->producer_epoch;
+    build->base_sequence = part->sequence;
+    build->attributes |= BATCH_TRANSACTIONAL;
+    part->sequence += part->count;
+    return 0;
+}
+
 static int
 send_batch(struct writer *w, int32_t partition, struct err *err)
 {
@@ -125,6 +150,8 @@ send_batch(struct writer *w, int32_t partition, struct err *err)
     if (w->open == CLIENT_PIPELINE && take_answer(w, err) != 0)
         return -1;
     build.attributes = (uint16_t)w->conf.codec;
+    if (w->conf.txn != NULL && join_txn(w, partition, &build, err) != 0)
+        return -1;
     if (batch_builder_end(&part->builder, &build, err) != 0)
         return -1;
     wire_init(&produce_request_partition_type, &p);
@@ -136,6 +163,8 @@ send_batch(struct writer *w, int32_t partition, struct err *err)
     t.topic_id = w->topic->id;
     t.partition_data.v = &p;
     t.partition_data.n = 1;
+    if (w->conf.txn != NULL)
+        req.transactional_id = client_name_span(w->conf.txn->id);
     req.acks = -1;
     req.timeout_ms = client_timeout_ms(w->client);
     req.topic_data.v = &t;

@@ -15,6 +15,7 @@
 #define CLIENT_WRITER_H
 
 #include "client/client.h"
+#include "client/txn.h"
 #include "record/batch.h"
 
 struct writer;
@@ -28,6 +29,7 @@ struct writer_conf {
     size_t batch_bytes;          /* 0: 256 KiB */
     writer_acked_fn acked;       /* or NULL */
     void *arg;
+    struct client_txn *txn;      /* or NULL: what is written joins it */
 };
 
 struct writer *writer_new(struct client *, const struct client_topic *,

@@ -224,6 +224,9 @@ journal_chain(struct check *c)
     g->last.check = c->at.cursor.check;
     g->clock_ms = c->at.clock_ms;
     records_know(&c->folder.records, g->journal);
+    if (records_expect(&c->folder.records, g->journal, &err) < 0)
+        finding_add(c->f, FINDING_DAMAGE, "journal", FINDING_NOWHERE,
+            "serve refuses to start without it", "%s", err.text);
     rc = journal_walk(g->journal, &c->at.cursor, frame_read, g, &err);
     journal_walked(g->journal, &file, &pos);
     snprintf(name, sizeof name, "journal/%08x.journal", file);

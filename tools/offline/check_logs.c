@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/limits.h"
+#include "epoch/leaders.h"
 #include "epoch/logrec.h"
 #include "record/batch.h"
 
@@ -212,10 +213,34 @@ check_log_one(struct check *c, struct check_log *l, struct err *err)
     return log_batches(c, l, err);
 }
 
+/* Whose folder is it? As serve asks at each start. */
+static void
+log_identity(struct check *c, const struct uuid *id, struct span record,
+    struct uuid *done)
+{
+    struct leaders leaders = {0};
+    struct err why = {0};
+    char name[96], hex[UUID_HEX];
+    bool identity;
+
+    leaders_unpack(record, &leaders, &identity);
+    leaders_release(&leaders);
+    if (!identity || uuid_eq(id, done)
+        || uuid_is_zero(&c->folder.dir->data_id))
+        return;
+    *done = *id; /* once for all partitions */
+    if (datadir_check_topic(c->folder.dir, id, &why) == 0)
+        return;
+    snprintf(name, sizeof name, "topics/%s/topic.id", uuid_hex(id, hex));
+    finding_add(c->f, FINDING_DAMAGE, name, FINDING_NOWHERE,
+        "serve refuses to start without it", "%s", why.text);
+}
+
 int
 check_logs(struct check *c, struct err *err)
 {
     uint8_t kind = META_LOG;
+    struct uuid done = {{0}};
     struct omap_iter it;
     struct span key, value;
 
@@ -233,6 +258,7 @@ check_logs(struct check *c, struct err *err)
             continue; /* was dropped: its folder may be gone already */
         l = check_log_get(c, &id, partition);
         l->recorded = true;
+        log_identity(c, &id, value, &done);
         if (logrec_unpack(value, &l->st, &why) < 0) {
             plog_state_release(&l->st);
             continue; /* told with the records */

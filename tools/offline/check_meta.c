@@ -113,10 +113,17 @@ static const struct kind {
     size_t key_min, key_max;     /* bytes after the first */
 } kinds[] = {
     {META_CHECKPOINT, "checkpoint", &store__checkpoint__descriptor, 0, 0},
+    {META_ABORTED, "aborted transaction", &store__aborted__descriptor, 28,
+        28},
     {META_GROUP, "group", &store__group__descriptor, 0, SIZE_MAX},
     {META_IDS, "producer ids", &store__producer_ids__descriptor, 0, 0},
     {META_TASK, "task", &store__task__descriptor, 1, SIZE_MAX},
     {META_LOG, "log", &store__partition_log__descriptor, 20, 20},
+    {META_MEMBER, "group member", &store__consumer_member__descriptor, 2,
+        SIZE_MAX},
+    {META_TXN, "transactional id", &store__txn__descriptor, 1, SIZE_MAX},
+    {META_TXN_PART, "part of a transaction", &store__txn_part__descriptor,
+        4, SIZE_MAX},
     {META_OFFSET, "committed offset", &store__offset__descriptor, 6,
         SIZE_MAX},
     {META_PRODUCER, "producer", &store__producer__descriptor, 28, 28},
@@ -124,6 +131,8 @@ static const struct kind {
     {META_TOPIC, "topic", &store__topic__descriptor, 16, 16},
     {META_DOOMED, "dropped topic", &store__doomed__descriptor, 16, 16},
     {META_APP, "application", &store__app__descriptor, 1, SIZE_MAX},
+    {META_CONFIG, "configs", &store__configs__descriptor, 1, SIZE_MAX},
+    {META_QUOTA, "quota", &store__quota__descriptor, 2, SIZE_MAX},
 };
 
 static const struct kind *

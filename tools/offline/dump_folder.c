@@ -15,6 +15,7 @@
 #include "offline/survey.h"
 #include "proto/store.pb-c.h"
 #include "record/batch.h"
+#include "txn/txns.h"
 
 /* ---- keys of records ---- */
 
@@ -24,16 +25,22 @@ static const struct kind {
     const ProtobufCMessageDescriptor *message;
 } kinds[] = {
     {META_CHECKPOINT, "checkpoint", &store__checkpoint__descriptor},
+    {META_ABORTED, "aborted", &store__aborted__descriptor},
     {META_GROUP, "group", &store__group__descriptor},
     {META_IDS, "producer_ids", &store__producer_ids__descriptor},
     {META_TASK, "task", &store__task__descriptor},
     {META_LOG, "log", &store__partition_log__descriptor},
+    {META_MEMBER, "member", &store__consumer_member__descriptor},
+    {META_TXN, "transactional_id", &store__txn__descriptor},
+    {META_TXN_PART, "transaction_part", &store__txn_part__descriptor},
     {META_OFFSET, "offset", &store__offset__descriptor},
     {META_PRODUCER, "producer", &store__producer__descriptor},
     {META_STORE, "store", &store__store__descriptor},
     {META_TOPIC, "topic", &store__topic__descriptor},
     {META_DOOMED, "dropped_topic", &store__doomed__descriptor},
     {META_APP, "application", &store__app__descriptor},
+    {META_CONFIG, "configs", &store__configs__descriptor},
+    {META_QUOTA, "quota", &store__quota__descriptor},
 };
 
 static void
@@ -63,6 +70,26 @@ line_part(struct dump *d, const char *name, struct span *rest)
     rest->len -= n;
 }
 
+static void
+line_txn_part(struct dump *d, struct span key)
+{
+    size_t len = key.len < 2 ? 0 : get_be16(key.ptr);
+    struct txn_part p;
+
+    if (key.len < 2 + len || !txn_part_parse(span_of(key.ptr + 2 + len,
+            key.len - 2 - len), &p))
+        return;
+    line_bytes(d, "transactional_id", NULL, span_of(key.ptr + 2, len));
+    if (p.kind == TXN_PARTITION)
+        line_uuid(d, span_of(p.topic_id.bytes, 16));
+    else
+        line_bytes(d, "group", NULL, p.group);
+    if (p.kind == TXN_OFFSET)
+        line_bytes(d, "topic", NULL, p.topic);
+    if (p.kind != TXN_GROUP)
+        line_int(d, "partition", p.partition);
+}
+
 /* meta.h says what stands behind the first byte. */
 static void
 line_key(struct dump *d, enum meta_kind kind, struct span key)
@@ -74,11 +101,13 @@ line_key(struct dump *d, enum meta_kind kind, struct span key)
         break;
     case META_LOG:
     case META_PRODUCER:
+    case META_ABORTED:
         line_uuid(d, key);
         if (key.len >= LOG_KEY)
             line_int(d, "partition", (int32_t)get_be32(key.ptr + 16));
-        if (kind == META_PRODUCER && key.len >= LOG_KEY + 8)
-            line_int(d, "producer_id", (int64_t)get_be64(key.ptr + LOG_KEY));
+        if (kind != META_LOG && key.len >= LOG_KEY + 8)
+            line_int(d, kind == META_PRODUCER ? "producer_id" : "marker",
+                (int64_t)get_be64(key.ptr + LOG_KEY));
         break;
     case META_OFFSET:
         line_part(d, "group", &key);
@@ -94,8 +123,29 @@ line_key(struct dump *d, enum meta_kind kind, struct span key)
     case META_GROUP:
         line_part(d, "group", &key);
         break;
+    case META_TXN:
+        line_bytes(d, "transactional_id", NULL, key);
+        break;
+    case META_TXN_PART:
+        line_txn_part(d, key);
+        break;
+    case META_MEMBER:
+        line_part(d, "group", &key);
+        line_part(d, "member", &key);
+        break;
     case META_APP:
         line_part(d, "app", &key);
+        break;
+    case META_CONFIG:
+        if (key.len > 0) {
+            line_int(d, "type", key.ptr[0]);
+            key = span_of(key.ptr + 1, key.len - 1);
+        }
+        line_part(d, "name", &key);
+        break;
+    case META_QUOTA:
+        while (key.len > 0)
+            line_part(d, "entity", &key);
         break;
     case META_CHECKPOINT:
     case META_IDS:
@@ -310,9 +360,11 @@ frame_ops(struct dump *d, const Store__Manifest *m)
         }
         line_begin(d, op->kind == STORE__OP_KIND__OP_TRIM ? "trim"
             : op->kind == STORE__OP_KIND__OP_DROP_TOPIC ? "drop_topic"
+            : op->kind == STORE__OP_KIND__OP_CLEAN ? "clean"
             : "unknown", 1);
         line_uuid(d, id);
-        if (op->kind == STORE__OP_KIND__OP_TRIM) {
+        if (op->kind == STORE__OP_KIND__OP_TRIM
+            || op->kind == STORE__OP_KIND__OP_CLEAN) {
             line_int(d, "partition", op->partition);
             line_int(d, "offset", op->offset);
         }

@@ -167,6 +167,23 @@ records_know(const struct omap *map, struct journal *j)
     store__checkpoint__free_unpacked(c, NULL);
 }
 
+int
+records_expect(const struct omap *map, struct journal *j, struct err *err)
+{
+    Store__Checkpoint *c = checkpoint_unpack(map);
+    size_t n = c == NULL ? 0 : c->n_journal_files;
+    struct journal_part *parts = xcalloc(n + 1, sizeof *parts);
+    int rc;
+
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct journal_part){c->journal_files[i]->number,
+            c->journal_files[i]->size};
+    rc = journal_expect(j, parts, n, err);
+    free(parts);
+    store__checkpoint__free_unpacked(c, NULL);
+    return rc;
+}
+
 static int
 record_op(struct omap *map, const Store__Op *op, struct err *err)
 {
@@ -190,6 +207,7 @@ record_op(struct omap *map, const Store__Op *op, struct err *err)
         records_del(map, span_of(topic, sizeof topic));
         return 0;
     case STORE__OP_KIND__OP_TRIM:
+    case STORE__OP_KIND__OP_CLEAN:
         return 0;
     case STORE__OP_KIND__OP_UNSPECIFIED:
     case _STORE__OP_KIND_IS_INT_SIZE:

@@ -47,6 +47,8 @@ bool records_checkpoint(const struct omap *, struct snapshot_head *,
 bool records_loose(const struct omap *);
 /* Tells the journal whose frames are ours, as recovery does. */
 void records_know(const struct omap *, struct journal *);
+/* Are the journal's files there that the checkpoint lists? ERR_DAMAGE. */
+int records_expect(const struct omap *, struct journal *, struct err *);
 /* Lays the operations of a frame's manifest over them. `frame` is proven. */
 struct frame_header;
 int records_apply(struct omap *, const struct frame_header *,

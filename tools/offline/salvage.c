@@ -227,6 +227,7 @@ put_records(struct salvage *s, struct err *err)
         case META_TOPIC:
             rc = put_topic(s, key, value, err);
             break;
+        case META_ABORTED:
         case META_PRODUCER: /* of topics that are there; the rest with logs */
             if (key.len != 1 + LOG_KEY + 8)
                 break;

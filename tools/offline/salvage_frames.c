@@ -89,6 +89,10 @@ frames_tell(struct salvage *s, size_t behind)
             s->n_frames++;
         if (f->whole || f->h.epoch <= s->at.cursor.epoch)
             continue;
+        /* A copy of one that is whole (journal_read.c): those go before. */
+        if (i > 0 && v->frames[i - 1].whole
+            && v->frames[i - 1].h.epoch == f->h.epoch)
+            continue;
         s->complete = false;
         say_note(s, survey_file(f, file), "the frame of epoch %" PRIu64
             " at %" PRIu64 " is not whole: its changes are lost unless the "

@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "epoch/logrec.h"
 #include "proto/store.pb-c.h"
+#include "record/control.h"
 
 enum { DIRTY_MAX = 200 };        /* logs with an open file */
 
@@ -36,6 +37,7 @@ salvage_log_get(struct salvage *s, const struct uuid *id, int32_t partition)
         l->id = *id;
         l->partition = partition;
         producers_init(&l->producers);
+        l->stable = stable_new();
         *slot = l;
     }
     return *slot;
@@ -88,6 +90,9 @@ producers_load(struct salvage *s, struct salvage_log *l)
             + LOG_KEY));
         p->epoch = (int16_t)m->epoch;
         p->used_ms = m->used_ms;
+        p->txn_first = m->txn_first - 1;
+        if (p->txn_first >= 0)
+            stable_begin(l->stable, p->id, p->txn_first);
         p->count = 0;
         for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
             p->window[p->count++] = (struct producer_batch){
@@ -100,10 +105,27 @@ producers_load(struct salvage *s, struct salvage_log *l)
     }
 }
 
+/* A marker ends its producer's transaction. Of the base come the aborted
+ * ones below `known`; these stand in the log. */
+static void
+marker_see(struct salvage *s, struct salvage_log *l, const struct batch *b)
+{
+    enum control_type type = control_batch_type(b);
+    struct stable_aborted gone;
+
+    if (type == CONTROL_OTHER)
+        return;
+    producers_end(&l->producers, b->producer_id, b->producer_epoch,
+        s->clock_ms);
+    stable_end(l->stable, b->producer_id, b->base_offset,
+        type == CONTROL_COMMIT, 1, 1, &gone);
+}
+
 void
 producers_see(struct salvage *s, struct salvage_log *l, const struct batch *b)
 {
     struct producer *p;
+    bool open;
 
     if (b->producer_id < 0)
         return;
@@ -112,10 +134,18 @@ producers_see(struct salvage *s, struct salvage_log *l, const struct batch *b)
     if (!l->loaded)
         producers_load(s, l);
     p = producers_get(&l->producers, b->producer_id);
+    if (b->attributes & BATCH_CONTROL) {
+        if (b->base_offset >= l->known)
+            marker_see(s, l, b);
+        return;
+    }
     if (b->base_offset < l->known || b->base_sequence < 0
         || (p != NULL && b->producer_epoch < p->epoch))
         return;
-    producers_apply(&l->producers, b, s->clock_ms);
+    open = p != NULL && p->txn_first >= 0;
+    p = producers_apply(&l->producers, b, s->clock_ms);
+    if (!open && p->txn_first >= 0)
+        stable_begin(l->stable, p->id, p->txn_first);
 }
 
 static int
@@ -131,6 +161,7 @@ producers_put(struct salvage *s, const struct salvage_log *l,
     put_be64(key + 1 + LOG_KEY, (uint64_t)p->id);
     m.epoch = p->epoch;
     m.used_ms = p->used_ms;
+    m.txn_first = p->txn_first + 1;
     m.window = list;
     for (; m.n_window < p->count; m.n_window++) {
         const struct producer_batch *from = &p->window[m.n_window];
@@ -150,6 +181,31 @@ producers_put(struct salvage *s, const struct salvage_log *l,
         err);
 }
 
+/* Those that were found in the log; the others are records of the base. */
+static int
+aborted_puts(struct salvage *s, const struct salvage_log *l, struct err *err)
+{
+    size_t n = stable_aborted(l->stable, 0, INT64_MAX, NULL, 0);
+    struct stable_aborted *list = xcalloc(n + 1, sizeof *list);
+    uint8_t key[1 + LOG_KEY + 8] = {META_ABORTED}, out[64];
+    int rc = 0;
+
+    stable_aborted(l->stable, 0, INT64_MAX, list, n);
+    memcpy(key + 1, l->key, LOG_KEY);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        Store__Aborted m = STORE__ABORTED__INIT;
+
+        put_be64(key + 1 + LOG_KEY, (uint64_t)list[i].last);
+        m.producer_id = list[i].producer_id;
+        m.first_offset = list[i].first;
+        m.stable_offset = list[i].stable;
+        rc = salvage_put(s, META_RECORDS, span_of(key, sizeof key),
+            &(struct span){out, store__aborted__pack(&m, out)}, err);
+    }
+    free(list);
+    return rc;
+}
+
 /* ---- the new log ---- */
 
 int
@@ -164,8 +220,8 @@ log_begin(struct salvage *s, struct salvage_log *l,
     l->start = l->due = st->log_start;
     l->end = st->written;
     for (size_t i = 0; i < st->segment_count; i++)
-        if (st->segments[i].epoch > s->highest)
-            s->highest = st->segments[i].epoch;
+        if ((st->segments[i].epoch & ~PLOG_CLEANED) > s->highest)
+            s->highest = st->segments[i].epoch & ~PLOG_CLEANED;
     if (s->o->dry_run)
         return 0;
     datadir_topic(s->dir, &l->id, path);
@@ -226,7 +282,7 @@ log_write(struct salvage *s, struct salvage_log *l, const struct batch *b,
 }
 
 /* A batch without records that stands for [l->end, to). */
-static int
+int
 log_fill(struct salvage *s, struct salvage_log *l, int64_t to,
     uint64_t epoch, struct err *err)
 {
@@ -388,6 +444,8 @@ log_finish(struct salvage *s, struct salvage_log *l, struct err *err)
     for (size_t i = 0;
          rc == 0 && (p = table_next(&l->producers.by_id, &i)) != NULL;)
         rc = producers_put(s, l, p, err);
+    if (rc == 0)
+        rc = aborted_puts(s, l, err);
     return rc;
 }
 
@@ -413,6 +471,7 @@ log_free(void *value, void *arg)
     (void)arg;
     plog_close(l->plog);
     producers_release(&l->producers);
+    stable_free(l->stable);
     free(l);
 }
 

@@ -143,7 +143,20 @@ epoch_at(const struct plog_state *st, int64_t offset)
     while (i + 1 < st->segment_count
         && st->segments[i + 1].base_offset <= offset)
         i++;
-    return st->segment_count == 0 ? 0 : st->segments[i].epoch;
+    return st->segment_count == 0
+        ? 0 : st->segments[i].epoch & ~PLOG_CLEANED;
+}
+
+/* Gaps in what the cleaner has made are no loss. */
+static bool
+gaps_at(const struct plog_state *st, int64_t offset)
+{
+    size_t i = 0;
+
+    while (i + 1 < st->segment_count && st->segments[i].last_offset < offset)
+        i++;
+    return st->segment_count > 0
+        && (st->segments[i].epoch & PLOG_CLEANED) != 0;
 }
 
 /* Where the segment with that offset ends. */
@@ -159,13 +172,16 @@ segment_end(const struct plog_state *st, int64_t offset)
 
 static int
 append_bytes(struct salvage *s, struct salvage_log *l, struct span bytes,
-    uint64_t epoch, struct err *err)
+    uint64_t epoch, bool gaps, struct err *err)
 {
     while (bytes.len > 0) {
         struct batch b;
 
         if (batch_parse(bytes, &b) != BATCH_OK)
             return err_set(err, ERR_DAMAGE, "a log gave half a batch");
+        if (gaps && b.base_offset > l->end
+            && log_fill(s, l, b.base_offset, epoch, err) < 0)
+            return -1;
         if (log_append(s, l, b.bytes, epoch, err) < 0)
             return -1;
         bytes.ptr += b.bytes.len;
@@ -193,7 +209,7 @@ log_read_on(struct salvage *s, struct salvage_log *l, struct plog *old,
         status = plog_read(old, &want, &out, &got, err);
         if (status == PLOG_OK) {
             rc = append_bytes(s, l, buf_span(&out), epoch_at(st, offset),
-                err);
+                gaps_at(st, offset), err);
             offset = got.next_offset;
         } else if (status == PLOG_DAMAGED && fill) {
             offset = got.damage.resume_offset;
@@ -336,7 +352,8 @@ last_file(struct salvage *s, const char *path, struct plog_segment *g,
     return last >= g->base_offset;
 }
 
-/* Of two files with one base offset the later epoch is right. Files wholly
+/* Of two files with one base offset the later epoch is right, but of what the
+ * cleaner made the older, and before all what it was made of. Files wholly
  * below the log start are waste. */
 static void
 names_sift(struct name_list *list, int64_t log_start)
@@ -344,8 +361,12 @@ names_sift(struct name_list *list, int64_t log_start)
     size_t n = 0, skip = 0;
 
     for (size_t i = 0; i < list->n; i++) {
-        if (n > 0 && list->v[n - 1].base_offset == list->v[i].base_offset)
-            n--;
+        bool twin = n > 0
+            && list->v[n - 1].base_offset == list->v[i].base_offset;
+
+        if (twin && (list->v[i].epoch & PLOG_CLEANED) != 0)
+            continue;
+        n -= twin;
         list->v[n++] = list->v[i];
     }
     for (size_t i = 0; i + 1 < n; i++) {

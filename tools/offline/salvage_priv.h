@@ -14,6 +14,7 @@
 #include "offline/salvage.h"
 #include "offline/survey.h"
 #include "partition/producer.h"
+#include "partition/stable.h"
 #include "record/batch.h"
 
 enum salvage_base {
@@ -33,6 +34,7 @@ struct salvage_log {
     int64_t known;               /* producers are known up to here */
     struct plog *plog;           /* the new one; NULL in a dry run */
     struct producers producers;
+    struct stable *stable;       /* transactions */
     bool loaded;                 /* producers */
     bool opened;                 /* there is something of it */
     bool empty;                  /* it has no batch yet */
@@ -118,7 +120,10 @@ int log_begin(struct salvage *, struct salvage_log *,
 /* One batch at the log's end; what is missing before it is filled. */
 int log_append(struct salvage *, struct salvage_log *, struct span batch,
     uint64_t epoch, struct err *);
-/* The offsets up to `to` are lost: told, and filled. */
+/* Batches without records stand for the offsets up to `to`. */
+int log_fill(struct salvage *, struct salvage_log *, int64_t to,
+    uint64_t epoch, struct err *);
+/* The same, and it is told that they are lost. */
 int log_gap(struct salvage *, struct salvage_log *, int64_t to,
     uint64_t epoch, struct err *);
 /* The log had reached `end` once: no offset is given out twice. */

@@ -101,6 +101,23 @@
     X(T, INT32, throttle_time_ms, 0, UP)                                       \
     X(T, ARRAY(incremental_alter_configs_response_resource), responses, 0, UP)
 
+/* -- ListConfigResources (KIP-1142) --
+ * Which resources have settings of their own; in version 0 the subscriptions
+ * of client metrics alone, of which there are none.
+ */
+
+#define LIST_CONFIG_RESOURCES_REQUEST_FIELDS(X, T)                             \
+    X(T, LIST(INT8), resource_types, 1, UP)
+
+#define LIST_CONFIG_RESOURCES_RESPONSE_RESOURCE_FIELDS(X, T)                   \
+    X(T, STRING, resource_name, 0, UP)                                         \
+    X(T, INT8, resource_type, 1, UP, DEFAULT(16))
+
+#define LIST_CONFIG_RESOURCES_RESPONSE_FIELDS(X, T)                            \
+    X(T, INT32, throttle_time_ms, 0, UP)                                       \
+    X(T, INT16, error_code, 0, UP)                                             \
+    X(T, ARRAY(list_config_resources_response_resource), config_resources, 0, UP)
+
 #define WIRE_CONFIGS_TYPES(D)                                                  \
     D(describe_configs_request_resource, DESCRIBE_CONFIGS_REQUEST_RESOURCE_FIELDS) \
     D(describe_configs_request, DESCRIBE_CONFIGS_REQUEST_FIELDS)               \
@@ -117,7 +134,10 @@
     D(incremental_alter_configs_request_resource, INCREMENTAL_ALTER_CONFIGS_REQUEST_RESOURCE_FIELDS) \
     D(incremental_alter_configs_request, INCREMENTAL_ALTER_CONFIGS_REQUEST_FIELDS) \
     D(incremental_alter_configs_response_resource, INCREMENTAL_ALTER_CONFIGS_RESPONSE_RESOURCE_FIELDS) \
-    D(incremental_alter_configs_response, INCREMENTAL_ALTER_CONFIGS_RESPONSE_FIELDS)
+    D(incremental_alter_configs_response, INCREMENTAL_ALTER_CONFIGS_RESPONSE_FIELDS) \
+    D(list_config_resources_request, LIST_CONFIG_RESOURCES_REQUEST_FIELDS)     \
+    D(list_config_resources_response_resource, LIST_CONFIG_RESOURCES_RESPONSE_RESOURCE_FIELDS) \
+    D(list_config_resources_response, LIST_CONFIG_RESOURCES_RESPONSE_FIELDS)
 
 /* clang-format on */
 WIRE_CONFIGS_TYPES(WIRE_STRUCT_OF)

@@ -114,6 +114,46 @@
     X(T, ARRAY(describe_cluster_response_broker), brokers, 0, UP)              \
     X(T, INT32, cluster_authorized_operations, 0, UP, DEFAULT(INT32_MIN))
 
+/* -- DescribeTopicPartitions (KIP-966) --
+ * Topics by name, from the cursor on, and in the answer one to go on from.
+ */
+
+#define DESCRIBE_TOPIC_PARTITIONS_REQUEST_TOPIC_FIELDS(X, T)                   \
+    X(T, STRING, name, 0, UP)
+
+#define DESCRIBE_TOPIC_PARTITIONS_CURSOR_FIELDS(X, T)                          \
+    X(T, STRING, topic_name, 0, UP)                                            \
+    X(T, INT32, partition_index, 0, UP)
+
+#define DESCRIBE_TOPIC_PARTITIONS_REQUEST_FIELDS(X, T)                         \
+    X(T, ARRAY(describe_topic_partitions_request_topic), topics, 0, UP)        \
+    X(T, INT32, response_partition_limit, 0, UP, DEFAULT(2000))                \
+    X(T, OPTION(describe_topic_partitions_cursor), cursor, 0, UP, NULLABLE(0), DEFAULT(NIL))
+
+#define DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION_FIELDS(X, T)              \
+    X(T, INT16, error_code, 0, UP)                                             \
+    X(T, INT32, partition_index, 0, UP)                                        \
+    X(T, INT32, leader_id, 0, UP)                                              \
+    X(T, INT32, leader_epoch, 0, UP, DEFAULT(-1))                              \
+    X(T, LIST(INT32), replica_nodes, 0, UP)                                    \
+    X(T, LIST(INT32), isr_nodes, 0, UP)                                        \
+    X(T, LIST(INT32), eligible_leader_replicas, 0, UP, NULLABLE(0), DEFAULT(NIL)) \
+    X(T, LIST(INT32), last_known_elr, 0, UP, NULLABLE(0), DEFAULT(NIL))        \
+    X(T, LIST(INT32), offline_replicas, 0, UP)
+
+#define DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC_FIELDS(X, T)                  \
+    X(T, INT16, error_code, 0, UP)                                             \
+    X(T, STRING, name, 0, UP, NULLABLE(0))                                     \
+    X(T, UUID, topic_id, 0, UP)                                                \
+    X(T, BOOL, is_internal, 0, UP)                                             \
+    X(T, ARRAY(describe_topic_partitions_response_partition), partitions, 0, UP) \
+    X(T, INT32, topic_authorized_operations, 0, UP, DEFAULT(INT32_MIN))
+
+#define DESCRIBE_TOPIC_PARTITIONS_RESPONSE_FIELDS(X, T)                        \
+    X(T, INT32, throttle_time_ms, 0, UP)                                       \
+    X(T, ARRAY(describe_topic_partitions_response_topic), topics, 0, UP)       \
+    X(T, OPTION(describe_topic_partitions_cursor), next_cursor, 0, UP, NULLABLE(0), DEFAULT(NIL))
+
 #define WIRE_METADATA_TYPES(D)                                                 \
     D(api_versions_request, API_VERSIONS_REQUEST_FIELDS)                       \
     D(api_versions_response_api, API_VERSIONS_RESPONSE_API_FIELDS)             \
@@ -128,7 +168,13 @@
     D(metadata_response, METADATA_RESPONSE_FIELDS)                             \
     D(describe_cluster_request, DESCRIBE_CLUSTER_REQUEST_FIELDS)               \
     D(describe_cluster_response_broker, DESCRIBE_CLUSTER_RESPONSE_BROKER_FIELDS) \
-    D(describe_cluster_response, DESCRIBE_CLUSTER_RESPONSE_FIELDS)
+    D(describe_cluster_response, DESCRIBE_CLUSTER_RESPONSE_FIELDS)             \
+    D(describe_topic_partitions_request_topic, DESCRIBE_TOPIC_PARTITIONS_REQUEST_TOPIC_FIELDS) \
+    D(describe_topic_partitions_cursor, DESCRIBE_TOPIC_PARTITIONS_CURSOR_FIELDS) \
+    D(describe_topic_partitions_request, DESCRIBE_TOPIC_PARTITIONS_REQUEST_FIELDS) \
+    D(describe_topic_partitions_response_partition, DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION_FIELDS) \
+    D(describe_topic_partitions_response_topic, DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC_FIELDS) \
+    D(describe_topic_partitions_response, DESCRIBE_TOPIC_PARTITIONS_RESPONSE_FIELDS)
 
 /* clang-format on */
 WIRE_METADATA_TYPES(WIRE_STRUCT_OF)

@@ -146,7 +146,8 @@ append(struct kit *k, const char *topic, int records)
     assert_int_equal(batch_builder_end(&bb, &BATCH_BUILD_PLAIN, NULL), 0);
     c = chunk_new(b.len);
     memcpy(c->data, b.ptr, b.len);
-    a = append_new(api_topics(k->api), c, 1);
+    a = append_new(api_topics(k->api), c,
+        &(struct append_size){.batches = 1});
     append_add(a, p, c->data, b.len);
     assert_true(seq_reserve(k->seq, append_cost(a)));
     append_commit(a, append_cost(a), &base, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "kit.h"
 #include "partition/topic_config.h"
 
-enum { TOPIC = 2, BROKER = 4, GROUP = 32 };
+enum { TOPIC = 2, BROKER = 4, LOGGER = 8, METRICS = 16, GROUP = 32 };
 
 static const struct describe_configs_response_resource *
 describe(struct kit *k, int version, int type, const char *name,
@@ -158,10 +158,11 @@ test_broker(void **state)
         snprintf(listener, sizeof listener, "PLAINTEXT://127.0.0.1:%u",
             k->port);
         assert_span(config_of(r, "advertised.listeners")->value, listener);
-        for (int i = 0; i < r->configs.n; i++) {
-            assert_true(r->configs.v[i].read_only);
+        assert_true(config_of(r, "num.partitions")->read_only);
+        assert_true(config_of(r, "log.flush.interval.ms")->read_only);
+        assert_false(config_of(r, "log.retention.ms")->read_only);
+        for (int i = 0; i < r->configs.n; i++)
             assert_true(r->configs.v[i].name.len > 0);
-        }
         r = describe(k, v, BROKER, "1", "num.partitions");
         assert_int_equal(r->configs.n, 1);
         assert_int_equal(r->configs.v[0].config_source, 4);
@@ -192,7 +193,11 @@ test_refusals(void **state)
             KERR_INVALID_REQUEST);
         assert_error(describe(k, v, BROKER, "1 ", NULL)->error_code,
             KERR_INVALID_REQUEST);
-        assert_error(describe(k, v, GROUP, "g", NULL)->error_code,
+        assert_error(describe(k, v, GROUP, "", NULL)->error_code,
+            KERR_INVALID_REQUEST);
+        assert_error(describe(k, v, LOGGER, "1", NULL)->error_code,
+            KERR_INVALID_REQUEST);
+        assert_error(describe(k, v, METRICS, "m", NULL)->error_code,
             KERR_INVALID_REQUEST);
         assert_error(describe(k, v, -1, "", NULL)->error_code,
             KERR_INVALID_REQUEST);

@@ -23,10 +23,12 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "wire/msg/cluster.h"
 #include "wire/msg/configs.h"
 #include "wire/msg/groups.h"
 #include "wire/msg/metadata.h"
 #include "wire/msg/offsets.h"
+#include "wire/msg/quotas.h"
 #include "wire/msg/topics.h"
 #include "wire/wire.h"
 

@@ -336,6 +336,249 @@ an_unknown_version_is_refused(void **state)
     assert_int_equal(err.code, ERR_FORMAT);
 }
 
+/* ---- the last frame, again ---- */
+
+/* The frames of the journal's files by their headers: how many of `epoch`. */
+static int
+copies_of(struct fixture *f, uint64_t epoch, struct journal_slot *first)
+{
+    int n = 0;
+
+    for (uint32_t i = 0; i < options.files; i++) {
+        uint8_t block[JOURNAL_BLOCK];
+        struct frame_header h;
+        char path[128];
+        int fd;
+
+        snprintf(path, sizeof path, "%s/%08x.journal", f->dir, i);
+        fd = open(path, O_RDONLY);
+        for (uint64_t at = 0; pread(fd, block, sizeof block, (off_t)at)
+                == sizeof block; at += sizeof block) {
+            if (frame_open(span_of(block, sizeof block), &h) == FRAME_NONE
+                || h.epoch != epoch)
+                continue;
+            if (n++ == 0)
+                *first = (struct journal_slot){.file = i, .pos = at,
+                    .size = journal_room(f->journal)};
+        }
+        close(fd);
+    }
+    return n;
+}
+
+static int
+reopen_trusting(struct fixture *f, bool trust, struct err *err)
+{
+    struct journal_cursor at = journal_cursor(f->journal);
+
+    journal_close(f->journal);
+    f->journal = NULL;
+    f->count = 0;
+    if (journal_open(&f->journal, world_real(), f->dir, &options, err) < 0)
+        return -1;
+    for (uint64_t i = 0; i < 300; i++)
+        journal_know(f->journal, 4711 + i);
+    if (trust)
+        journal_trust(f->journal, at.epoch, at.check);
+    if (journal_recover(f->journal, &f->start, false, saw_frame, f, err) < 0)
+        return -1;
+    f->next = journal_begin(f->journal, 4711 + f->count);
+    return 0;
+}
+
+static void
+the_last_frame_is_written_behind_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_slot last, first;
+    struct err err;
+    uint8_t zero[JOURNAL_BLOCK] = {0};
+    uint64_t epoch;
+
+    begin(f);
+    append(f, 3000);
+    last = append(f, 3000);
+    epoch = f->next - 1;
+    assert_int_equal(copies_of(f, epoch, &first), 1);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    assert_int_equal(f->count, 2);
+    assert_int_equal(copies_of(f, epoch, &first), 2);
+    /* The first one is where it was; what comes goes behind the copy. */
+    assert_int_equal(first.pos, last.pos);
+    append(f, 3000);
+    append(f, 3000);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    assert_int_equal(f->count, 4);
+    /* If the first is lost, the copy has its place; then the end too. */
+    damage(f, &last, 0, zero, sizeof zero);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    assert_int_equal(f->count, 4);
+    assert_int_equal(f->epochs[1], epoch);
+    append(f, 100);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    assert_int_equal(f->count, 5);
+}
+
+/* Both of them lost while later ones are there: damage. */
+static void
+a_frame_lost_with_its_copy_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_slot last;
+    struct err err;
+    uint8_t zero[2 * JOURNAL_BLOCK] = {0};
+
+    begin(f);
+    append(f, 3000);
+    last = append(f, 3000);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    append(f, 3000);
+    damage(f, &last, 0, zero, sizeof zero);
+    assert_int_equal(reopen(f, &f->start, false, &err), -1);
+    assert_int_equal(err.code, ERR_DAMAGE);
+}
+
+static void
+a_trusted_frame_is_not_written_again(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_slot first;
+    struct err err;
+    uint64_t epoch;
+
+    begin(f);
+    append(f, 3000);
+    epoch = f->next - 1;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(reopen_trusting(f, i > 0, &err), 0);
+        assert_int_equal(f->count, 1);
+        assert_int_equal(copies_of(f, epoch, &first), 2);
+    }
+    append(f, 100);
+    assert_int_equal(reopen_trusting(f, false, &err), 0);
+    assert_int_equal(f->count, 2);
+}
+
+/* Starts that never come to record it: a copy each, until the ring is full,
+ * then the newest copy is written over; nothing is lost on the way. */
+static void
+copies_fill_no_journal(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    begin(f);
+    append(f, 100);
+    append(f, 20000);
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(reopen(f, &f->start, false, &err), 0);
+        assert_int_equal(f->count, 2);
+    }
+    journal_recycle(f->journal, 0);
+    assert_int_equal(reopen(f, &f->start, false, &err), 0);
+    assert_int_equal(f->count, 2);
+}
+
+/* What journal_room_twice() promises holds for every size and state. */
+static void
+there_is_room_for_a_copy(void **state)
+{
+    struct fixture *f = *state;
+    const char *env = getenv("PENSTOCK_SEED");
+    uint64_t seed = env != NULL ? strtoull(env, NULL, 10) : 1;
+
+    printf("# seed %llu\n", (unsigned long long)seed);
+    begin(f);
+    for (int i = 0; i < 300; i++) {
+        uint64_t room = journal_room_twice(f->journal, false), size;
+        struct journal_cursor at;
+
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        if (room < 8192 || seed >> 60 == 0) {
+            at = journal_cursor(f->journal);
+            journal_recycle(f->journal, at.epoch);
+            continue;
+        }
+        size = 1 + (seed >> 33) % (room - 200);
+        append(f, seed >> 61 == 0 ? room - 200 : size);
+        if (seed >> 61 == 0)
+            size = room - 200;
+        assert_true(journal_room(f->journal) >= size);
+    }
+}
+
+/* ---- its files ---- */
+
+static size_t
+parts_of(struct fixture *f, struct journal_part parts[8])
+{
+    size_t n = journal_files(f->journal);
+
+    for (size_t i = 0; i < n; i++)
+        parts[i] = journal_file_part(f->journal, i);
+    return n;
+}
+
+static void
+listed_files_must_be_there(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_part parts[8];
+    struct journal *j;
+    struct err err;
+    char path[128];
+    size_t n;
+
+    begin(f);
+    append(f, 100);
+    n = parts_of(f, parts);
+    assert_int_equal(n, 3);
+    assert_int_equal(journal_open(&j, world_real(), f->dir, &options, &err),
+        0);
+    assert_int_equal(journal_expect(j, parts, n, &err), 0);
+    journal_close(j);
+    snprintf(path, sizeof path, "%s/%08x.journal", f->dir, 2);
+    assert_int_equal(truncate(path, FILE_BYTES - 4096), 0);
+    assert_int_equal(journal_open(&j, world_real(), f->dir, &options, &err),
+        0);
+    assert_int_equal(journal_expect(j, parts, n, &err), -1);
+    assert_int_equal(err.code, ERR_DAMAGE);
+    journal_close(j);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(journal_open(&j, world_real(), f->dir, &options, &err),
+        0);
+    assert_int_equal(journal_expect(j, parts, n, &err), -1);
+    assert_int_equal(err.code, ERR_DAMAGE);
+    journal_close(j);
+}
+
+static void
+a_file_that_is_not_listed_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct journal_part parts[8];
+    struct err err;
+    char path[128];
+
+    begin(f);
+    append(f, 100);
+    parts_of(f, parts);
+    journal_close(f->journal);
+    f->journal = NULL;
+    f->count = 0;
+    assert_int_equal(journal_open(&f->journal, world_real(), f->dir,
+        &options, &err), 0);
+    assert_int_equal(journal_expect(f->journal, parts, 2, &err), 0);
+    assert_int_equal(journal_recover(f->journal, &f->start, false, saw_frame,
+        f, &err), 0);
+    journal_drop_strays(f->journal);
+    assert_int_equal(journal_files(f->journal), 2);
+    snprintf(path, sizeof path, "%s/%08x.journal", f->dir, 2);
+    assert_int_equal(access(path, F_OK), -1);
+    f->next = journal_begin(f->journal, 4711);
+    append(f, 100);
+}
+
 int
 main(void)
 {
@@ -349,6 +592,13 @@ main(void)
         TEST(a_lost_first_frame_is_refused),
         TEST(a_lost_file_is_refused),
         TEST(an_unknown_version_is_refused),
+        TEST(the_last_frame_is_written_behind_itself),
+        TEST(a_frame_lost_with_its_copy_is_refused),
+        TEST(a_trusted_frame_is_not_written_again),
+        TEST(copies_fill_no_journal),
+        TEST(there_is_room_for_a_copy),
+        TEST(listed_files_must_be_there),
+        TEST(a_file_that_is_not_listed_goes),
     };
 
     return cmocka_run_group_tests_name("epoch/journal", tests, NULL, NULL);

@@ -110,6 +110,198 @@ versions_match_a_model(void **state)
     overlay_release(&o);
 }
 
+/* ---- clean keys, order, steps ---- */
+
+/* LMDB as a plain array: what the last trim made of it. */
+static unsigned under[KEYS];
+
+struct seen {
+    unsigned times[KEYS];
+    unsigned count;
+    char text[16];
+};
+
+static unsigned
+key_number(struct span key)
+{
+    char text[16] = {0};
+
+    assert_true(key.len < sizeof text);
+    memcpy(text, key.ptr, key.len);
+    return (unsigned)strtoul(text + 4, NULL, 10);
+}
+
+static void
+seen_key(void *arg, const struct overlay_entry *e)
+{
+    struct seen *s = arg;
+
+    s->times[key_number(overlay_entry_key(e))]++;
+}
+
+static void
+seen_in_order(void *arg, struct span key, bool gone, struct span value)
+{
+    struct seen *s = arg;
+    unsigned k = key_number(key);
+
+    (void)gone;
+    (void)value;
+    if (s->count++ > 0)
+        assert_true(span_cmp(span_str(s->text), key) < 0);
+    key_text(s->text, k);
+    s->times[k]++;
+}
+
+/* What a reader finds who looks under what the overlay does not have. */
+static void
+expect_now(struct overlay *o, unsigned k, unsigned want)
+{
+    char key[16], text[16];
+    struct span got;
+    enum overlay_result r;
+
+    key_text(key, k);
+    snprintf(text, sizeof text, "%u", want);
+    overlay_lock(o);
+    r = overlay_get(o, span_str(key), UINT64_MAX, &got);
+    if (r == OVERLAY_VALUE)
+        assert_true(span_eq(got, span_str(text)));
+    else if (r == OVERLAY_GONE)
+        assert_true(want <= 1);
+    else
+        assert_true(under[k] == want || (under[k] <= 1 && want <= 1));
+    if (r == OVERLAY_MISS && want > 1 && draw(2) == 0)
+        overlay_learn(o, span_str(key), span_str(text));
+    overlay_unlock(o);
+}
+
+/* Exactly the keys that are not clean come, each of them. */
+static void
+expect_dirty(struct overlay *o, uint64_t run, const bool *dirty)
+{
+    struct seen all = {.count = 0}, ordered = {.count = 0};
+    struct span next;
+    size_t at = 0;
+    bool more = true;
+
+    while (more) {
+        overlay_lock(o);
+        more = overlay_keys(o, run, &at, seen_key, &all);
+        overlay_unlock(o);
+    }
+    if (draw(4) == 0) {
+        if (draw(2) == 0)
+            overlay_order(o);
+        overlay_lock(o);
+        assert_false(overlay_walk(o, SPAN_NULL, run, KEYS + 1, seen_in_order,
+            &ordered, &next));
+        overlay_unlock(o);
+        assert_memory_equal(ordered.times, all.times, sizeof all.times);
+    }
+    for (unsigned k = 0; k < KEYS; k++)
+        assert_int_equal(all.times[k], dirty[k]);
+}
+
+/* All is published at once; every few runs a checkpoint takes what there is,
+ * and the trim comes some runs later. */
+static void
+clean_keys_are_never_wrong(void **state)
+{
+    static unsigned now[KEYS], pinned[KEYS];
+    struct overlay_budget budget = {.max = 24 * 200};
+    bool dirty[KEYS] = {false}, since[KEYS] = {false};
+    struct overlay o;
+
+    (void)state;
+    memset(now, 0, sizeof now);
+    memset(under, 0, sizeof under);
+    overlay_init(&o);
+    o.budget = &budget;
+    for (uint64_t run = 1; run <= 3000; run++) {
+        for (unsigned i = draw(6); i > 0; i--) {
+            unsigned k = draw(KEYS);
+            char key[16], value[16];
+            bool gone = draw(5) == 0;
+
+            now[k] = gone ? 1 : (unsigned)run * 10 + i + 2;
+            key_text(key, k);
+            snprintf(value, sizeof value, "%u", now[k]);
+            overlay_lock(&o);
+            overlay_put(&o, span_str(key),
+                gone ? SPAN_NULL : span_str(value), run);
+            overlay_unlock(&o);
+            dirty[k] = since[k] = true;
+        }
+        overlay_lock(&o);
+        o.published = run;
+        overlay_check(&o);
+        overlay_unlock(&o);
+        for (unsigned i = 0; i < 6; i++) {
+            unsigned k = draw(KEYS);
+
+            expect_now(&o, k, now[k]);
+        }
+        expect_dirty(&o, run, dirty);
+        if (o.pinned == 0 && draw(6) == 0) {
+            o.pinned = run;
+            memcpy(pinned, now, sizeof now);
+            memset(since, 0, sizeof since);
+        } else if (o.pinned > 0 && draw(3) == 0) {
+            memcpy(under, pinned, sizeof under);
+            overlay_lock(&o);
+            overlay_trim(&o, o.pinned);
+            o.pinned = 0;
+            overlay_check(&o);
+            overlay_unlock(&o);
+            memcpy(dirty, since, sizeof dirty);
+        }
+        assert_true(budget.bytes == o.clean_bytes);
+        assert_true(budget.bytes < budget.max + 400);
+    }
+    assert_true(o.clean_bytes > 0);
+    overlay_release(&o);
+    assert_true(budget.bytes == 0);
+}
+
+/* Steps with puts in between, over a table that grows and shrinks. */
+static void
+steps_miss_no_key(void **state)
+{
+    enum { MANY = 20000 };
+    struct overlay o;
+    size_t at = 0, steps = 0;
+    char key[16];
+    bool more = true;
+
+    (void)state;
+    overlay_init(&o);
+    overlay_lock(&o);
+    for (unsigned k = 0; k < MANY; k++) {
+        snprintf(key, sizeof key, "%u", k);
+        overlay_put(&o, span_str(key), span_str(key), 1);
+    }
+    o.published = 1;
+    while (more) {
+        more = overlay_trim_step(&o, 1, &at);
+        for (unsigned k = 0; more && k < 300; k++) {
+            snprintf(key, sizeof key, "+%zu.%u", steps, k);
+            overlay_put(&o, span_str(key), span_str(key), 2);
+        }
+        steps++;
+    }
+    assert_true(steps > 10);
+    assert_int_equal(o.count, (steps - 1) * 300);
+    overlay_check(&o);
+    o.published = 2;
+    overlay_trim(&o, 2);
+    assert_int_equal(o.count, 0);
+    assert_true(o.bucket_count <= 64);
+    overlay_check(&o);
+    overlay_unlock(&o);
+    overlay_release(&o);
+}
+
 static void
 blocks_come_back(void **state)
 {
@@ -308,6 +500,8 @@ main(void)
     const char *seed = getenv("PENSTOCK_SEED");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_match_a_model),
+        cmocka_unit_test(clean_keys_are_never_wrong),
+        cmocka_unit_test(steps_miss_no_key),
         cmocka_unit_test(blocks_come_back),
         cmocka_unit_test_setup_teardown(large_values_are_cut_and_joined,
             setup, teardown),

@@ -1,11 +1,14 @@
 /* The sequencer, from linking to recovery, in one thread. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -15,6 +18,7 @@
 #include "base/crc32c.h"
 #include "base/limits.h"
 #include "epoch/seq.h"
+#include "epoch/snapshot.h"
 #include "record/batch.h"
 
 struct fixture {
@@ -22,6 +26,7 @@ struct fixture {
     struct seq *seq;
     struct tail *tail[3];
     int replayed;
+    uint64_t journal_first;      /* 0: 1 MiB */
 };
 
 static const struct uuid topic = {{1, 2, 3}};
@@ -41,7 +46,8 @@ fixture_start(struct fixture *f, bool threads)
 {
     struct seq_options o = {.dir = f->dir, .world = world_real(),
         .durability = DURABILITY_POWER, .threads = threads,
-        .disk_floor = 1, .ballast = 4096, .journal_first = 1 * MIB};
+        .disk_floor = 1, .ballast = 4096,
+        .journal_first = f->journal_first > 0 ? f->journal_first : 1 * MIB};
     struct err err = {0};
 
     if (seq_open(&f->seq, &o, &err) < 0)
@@ -61,6 +67,14 @@ fixture_stop(struct fixture *f)
 {
     for (int i = 0; i < 3; i++)
         tail_unref(f->tail[i]);
+    seq_close(f->seq);
+    f->seq = NULL;
+}
+
+/* One that was opened and not started. */
+static void
+fixture_stop_seq(struct fixture *f)
+{
     seq_close(f->seq);
     f->seq = NULL;
 }
@@ -456,6 +470,241 @@ test_with_threads(void **state)
     }
 }
 
+/* ---- leader epochs ---- */
+
+static void
+ends_at(struct tail *t, int32_t epoch, int32_t found, int64_t end)
+{
+    int64_t got_end;
+    int32_t got;
+
+    tail_epoch_end(t, epoch, t->hw, &got, &got_end);
+    assert_int_equal(got, found);
+    assert_int_equal(got_end, end);
+}
+
+static void
+leader_epochs_are(struct tail *t)
+{
+    ends_at(t, -1, -1, -1);
+    ends_at(t, 0, 0, 5);
+    ends_at(t, 1, 0, 5);         /* one without records */
+    ends_at(t, 2, 2, 9);
+    ends_at(t, 3, 3, 11);
+    ends_at(t, 7, 3, 11);        /* the present one has none yet */
+    ends_at(t, 9, 9, t->hw);
+    ends_at(t, 10, -1, -1);
+}
+
+static void
+test_leader_epochs_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct tail *t;
+
+    fixture_start(f, false);
+    t = f->tail[0];
+    link_effect(f, effect_of(t, "a", 5));
+    seq_turn(f->seq);
+    t->leader_epoch = 2;
+    link_effect(f, effect_of(t, "b", 3));
+    link_effect(f, effect_of(t, "c", 1));
+    seq_turn(f->seq);
+    seq_keep(f->seq, true);      /* these are in LMDB, the rest in frames */
+    t->leader_epoch = 3;
+    link_effect(f, effect_of(t, "d", 2));
+    seq_turn(f->seq);
+    t->leader_epoch = 9;
+    leader_epochs_are(t);
+    for (int i = 0; i < 2; i++) {
+        fixture_stop(f);
+        fixture_start(f, false);
+        t = f->tail[0];
+        t->leader_epoch = 9;
+        leader_epochs_are(t);
+        seq_keep(f->seq, true);
+    }
+}
+
+/* ---- LMDB and its snapshot ---- */
+
+static void
+fill_store(struct fixture *f, uint64_t run, int keys)
+{
+    struct shelf *s = state_shelf(seq_state(f->seq), 1, 0);
+    char key[32], value[400];
+
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (int i = 0; i < keys; i++) {
+        snprintf(key, sizeof key, "key-%d-%d", (int)run, i);
+        put_block(f, s, key, value, run + (uint64_t)i);
+    }
+    seq_turn(f->seq);
+    seq_keep(f->seq, true);
+}
+
+/* A page that LMDB would touch behind the end of its file is a SIGBUS. */
+static void
+test_lmdb_cut_short_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct seq_options o = {.dir = f->dir, .world = world_real(),
+        .disk_floor = 1, .ballast = 4096};
+    char path[128], cmd[512];
+    struct stat st;
+    int refused = 0;
+
+    fixture_start(f, false);
+    fill_store(f, 1, 600);
+    fixture_stop(f);
+    snprintf(path, sizeof path, "%s/meta/data.mdb", f->dir);
+    assert_int_equal(stat(path, &st), 0);
+    snprintf(cmd, sizeof cmd, "cp %s %s.good", path, path);
+    assert_int_equal(system(cmd), 0);
+    for (off_t size = st.st_size - 1; size > 0; size -= 7 * 4096 + 1) {
+        struct err err = {0};
+
+        snprintf(cmd, sizeof cmd, "cp %s.good %s", path, path);
+        assert_int_equal(system(cmd), 0);
+        assert_int_equal(truncate(path, size), 0);
+        if (seq_open(&f->seq, &o, &err) == 0) {
+            /* What was cut off held nothing. */
+            fixture_stop_seq(f);
+            continue;
+        }
+        assert_int_equal(err.code, ERR_DAMAGE);
+        refused++;
+    }
+    assert_true(refused > 5);
+    assert_int_equal(unlink(path), 0);
+    f->seq = NULL;
+    {
+        struct err err = {0};
+
+        assert_int_equal(seq_open(&f->seq, &o, &err), -1);
+        assert_int_equal(err.code, ERR_DAMAGE);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    f->seq = NULL;
+}
+
+/* Two places, the older one is replaced, and only when it is worth it. */
+static void
+test_the_keeper_writes_snapshots(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot_head h[2];
+    struct err err = {0};
+    char path[SNAPSHOT_PATH];
+
+    fixture_start(f, false);
+    fill_store(f, 1, 3);
+    assert_int_equal(seq_counters(f->seq)->snapshots, 1);
+    fill_store(f, 10, 3);
+    fill_store(f, 20, 3);
+    assert_int_equal(seq_counters(f->seq)->snapshots, 1);
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = seq_counters(f->seq)->snapshots;
+
+        fill_store(f, 100000 * (uint64_t)(i + 1), 2000 << i);
+        assert_true(seq_counters(f->seq)->snapshots > before);
+        for (unsigned n = 0; n < 2; n++)
+            assert_int_equal(snapshot_read(world_real(),
+                snapshot_path(f->dir, n, path), &h[n], NULL, NULL, &err), 0);
+        assert_true(h[0].cursor.epoch != h[1].cursor.epoch);
+    }
+    assert_int_equal(access(snapshot_path(f->dir, 2, path), F_OK), -1);
+    fixture_stop(f);
+}
+
+/* ---- many starts ---- */
+
+enum { STARTS = 280 };
+
+/* A process that begins, says a word and dies. */
+static void
+start_and_die(struct fixture *f, int n)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        fixture_start(f, false);
+        if (n == 0)
+            seq_keep(f->seq, false); /* the journal's second file */
+        link_effect(f, effect_of(f->tail[0], "one more", 1));
+        seq_turn(f->seq);
+        _exit(f->tail[0]->hw == n + 1 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+struct place {
+    int fd;
+    off_t pos;
+    struct frame_header h;
+};
+
+/* The frames that stand in the journal. */
+static size_t
+frames_of(struct fixture *f, struct place *v, size_t room)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint8_t block[JOURNAL_BLOCK];
+        char path[128];
+        int fd;
+
+        snprintf(path, sizeof path, "%s/journal/%08x.journal", f->dir, i);
+        fd = open(path, O_RDWR);
+        for (off_t at = 0; fd >= 0 && pread(fd, block, sizeof block, at)
+                == sizeof block; at += (off_t)sizeof block) {
+            struct frame_header h;
+
+            if (frame_open(span_of(block, sizeof block), &h) == FRAME_OK
+                && n < room)
+                v[n++] = (struct place){fd, at, h};
+        }
+    }
+    return n;
+}
+
+static void
+test_the_newest_of_many_starts_is_known(void **state)
+{
+    struct fixture *f = *state;
+    static struct place v[4 * STARTS];
+    struct seq_options o = {.dir = f->dir, .world = world_real(),
+        .disk_floor = 1, .ballast = 4096};
+    struct err err = {0};
+    uint8_t zero[64] = {0};
+    size_t n, newest = 0, hit = 0;
+
+    f->journal_first = 16 * MIB;
+    for (int i = 0; i < STARTS; i++)
+        start_and_die(f, i);
+    n = frames_of(f, v, countof(v));
+    for (size_t i = 0; i < n; i++)
+        if (v[i].h.epoch > v[newest].h.epoch)
+            newest = i;
+    /* What the newest one names is lost, both copies of it: only who knows
+     * the newest incarnation knows that there is something to miss. */
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].h.check == v[newest].h.before) {
+            assert_int_equal(pwrite(v[i].fd, zero, sizeof zero, v[i].pos),
+                sizeof zero);
+            hit++;
+        }
+    }
+    assert_true(hit > 0);
+    assert_int_equal(seq_open(&f->seq, &o, &err), -1);
+    assert_int_equal(err.code, ERR_DAMAGE);
+    f->seq = NULL;
+}
+
 int
 main(void)
 {
@@ -469,6 +718,14 @@ main(void)
             setup, teardown),
         cmocka_unit_test_setup_teardown(test_journal_wraps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_with_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leader_epochs_are_kept, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_lmdb_cut_short_is_refused, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_the_keeper_writes_snapshots,
+            setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_the_newest_of_many_starts_is_known, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("epoch/seq", tests, NULL, NULL);

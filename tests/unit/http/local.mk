@@ -1,6 +1,6 @@
 # tests/unit/http: the HTTP front and what serve is told
 if HAVE_CMOCKA
-HTTP_KIT_TESTS = %D%/front %D%/metrics %D%/settle %D%/streams %D%/views
+HTTP_KIT_TESTS = %D%/chain %D%/front %D%/metrics %D%/settle %D%/streams %D%/views
 HTTP_TESTS = $(HTTP_KIT_TESTS) %D%/settings
 check_PROGRAMS += $(HTTP_TESTS)
 TESTS += $(HTTP_TESTS)
@@ -8,6 +8,9 @@ HTTP_KIT = %D%/kit.c %D%/kit.h
 HTTP_TEST_LIBS = tools/libappliance.a tools/libtools.a $(CLIENT_LIBS) \
     $(APPLIANCE_LIBS) $(CMOCKA_LIBS) $(PENSTOCK_SYSTEM_LIBS)
 
+%C%_chain_SOURCES = %D%/chain.c $(HTTP_KIT)
+%C%_chain_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwritev -Wl,--wrap=fdatasync
+%C%_chain_LDADD = $(HTTP_TEST_LIBS)
 %C%_front_SOURCES = %D%/front.c $(HTTP_KIT)
 %C%_front_LDADD = $(HTTP_TEST_LIBS)
 %C%_metrics_SOURCES = %D%/metrics.c $(HTTP_KIT)

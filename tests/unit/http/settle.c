@@ -109,6 +109,15 @@ test_a_task_at_work_is_not_settled(void **state)
     expect_sum((int)before + 1);
 }
 
+/* Longer than the front keeps a request: it does what it can. */
+static void
+test_a_long_time_is_allowed(void **state)
+{
+    has(body_of(kit_post(&kit, "/v1/settle?within_ms=600000"), 200),
+        "{\"epoch\":");
+    body_of(kit_post(&kit, "/v1/settle?within_ms=3600001"), 400);
+}
+
 static void
 test_several_wait_together(void **state)
 {
@@ -172,6 +181,7 @@ main(void)
         cmocka_unit_test(test_an_idle_one_is_settled_at_once),
         cmocka_unit_test(test_all_stages_have_finished),
         cmocka_unit_test(test_a_task_at_work_is_not_settled),
+        cmocka_unit_test(test_a_long_time_is_allowed),
         cmocka_unit_test(test_several_wait_together),
         cmocka_unit_test(test_the_epoch_is_a_token),
     };

@@ -95,7 +95,9 @@ test_a_paused_one_reads_nothing(void **state)
         "\"name\":\"inventory\",\"state\":\"paused\"}");
     assert_string_equal(inventory_state(), "paused");
     receive(5);
-    kit_settle(&kit); /* who is paused has nothing to do */
+    /* Waiting will not help, so it says so. */
+    has(body_of(kit_post(&kit, "/v1/settle?within_ms=30000"), 409),
+        "is paused, and input waits for it");
     has(body_of(kit_get(&kit, "/v1/views/stock/ipad"), 200),
         "\"onHand\":10,");
 }
@@ -107,7 +109,8 @@ test_a_pause_survives(void **state)
     assert_string_equal(inventory_state(), "paused");
     has(body_of(kit_get(&kit, "/v1/streams"), 200),
         "\"reason\":\"paused by request\"");
-    kit_settle(&kit);
+    has(body_of(kit_post(&kit, "/v1/settle?within_ms=30000"), 409),
+        "\"code\":\"HELD_UP\"");
     has(body_of(kit_get(&kit, "/v1/views/stock/ipad"), 200),
         "\"onHand\":10,");
 }

@@ -91,6 +91,44 @@ test_identity(void **state)
     is_damaged(k->dir, "penstock.id");
 }
 
+/* A topic's folder that is another's, or whose volume is not mounted. */
+static void
+test_identity_of_a_topic(void **state)
+{
+    struct kit *k = *state;
+    char path[512];
+
+    kit_make(k, false);
+    assert_true(kit_file(k->dir, "topics", "topic.id", 0, path));
+    for (long i = 0; i < kit_size(path); i++) {
+        kit_flip(path, i, 0x04);
+        is_damaged(k->dir, "topic.id");
+        kit_flip(path, i, 0x04);
+    }
+    is_clean(k->dir);
+    assert_int_equal(unlink(path), 0);
+    is_damaged(k->dir, "topic.id");
+}
+
+/* Also one that holds no frame that is still needed. */
+static void
+test_lost_journal_file(void **state)
+{
+    struct kit *k = *state;
+    char path[512], copy[128];
+
+    kit_make(k, false);
+    snprintf(copy, sizeof copy, "%s/copy", k->root);
+    for (int n = 0; kit_file(k->dir, "journal", ".journal", n, path); n++) {
+        kit_copy(k->dir, copy);
+        assert_true(kit_file(copy, "journal", ".journal", n, path));
+        kit_cut(path, kit_size(path) - 1);
+        is_damaged(copy, "journal");
+        assert_int_equal(unlink(path), 0);
+        is_damaged(copy, "journal");
+    }
+}
+
 static void
 test_every_byte_of_a_segment(void **state)
 {
@@ -348,7 +386,9 @@ main(void)
         T(test_every_byte_of_a_segment),
         T(test_segment_cut_zeroed_gone),
         T(test_index_damage_is_a_note),
+        T(test_identity_of_a_topic),
         T(test_journal),
+        T(test_lost_journal_file),
         T(test_first_frame),
         T(test_segments_ahead_of_the_journal),
         T(test_random_flips_in_lmdb),

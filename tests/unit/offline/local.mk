@@ -1,6 +1,7 @@
 if HAVE_CMOCKA
 OFFLINE_TEST_LIBS = tools/offline/liboffline.a tools/libtools.a \
-    $(CLIENT_LIBS) broker/partition/libpartition.a broker/epoch/libepoch.a \
+    $(CLIENT_LIBS) broker/txn/libtxn.a broker/partition/libpartition.a \
+    broker/epoch/libepoch.a \
     broker/plog/libplog.a broker/record/librecord.a \
     streams/serde/libserde.a proto/libproto.a broker/base/libbase.a \
     $(CMOCKA_LIBS) $(LIBEVENT_LIBS) $(LMDB_LIBS) $(PROTOBUF_C_LIBS) \

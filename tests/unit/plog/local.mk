@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 plog_test_libs = broker/plog/libplog.a broker/record/librecord.a \
     broker/base/libbase.a $(CMOCKA_LIBS) $(CODECS_LIBS) $(XXHASH_LIBS)
-plog_tests = %D%/plog %D%/property %D%/fault %D%/damage %D%/threads
+plog_tests = %D%/plog %D%/property %D%/fault %D%/damage %D%/threads \
+    %D%/clean
 check_PROGRAMS += $(plog_tests)
 TESTS += $(plog_tests)
 %C%_plog_SOURCES = %D%/plog.c %D%/kit.c %D%/kit.h
@@ -15,4 +16,7 @@ TESTS += $(plog_tests)
 %C%_damage_LDADD = $(plog_test_libs)
 %C%_threads_SOURCES = %D%/threads.c %D%/kit.c %D%/kit.h
 %C%_threads_LDADD = $(plog_test_libs)
+%C%_clean_SOURCES = %D%/clean.c %D%/cleankit.c %D%/cleankit.h \
+    %D%/kit.c %D%/kit.h
+%C%_clean_LDADD = $(plog_test_libs)
 endif

@@ -4,7 +4,7 @@ EXTRA_DIST += %D%/help.h %D%/vectors.h
 if HAVE_CMOCKA
 record_test_libs = broker/record/librecord.a broker/base/libbase.a \
     $(CMOCKA_LIBS) $(CODECS_LIBS) $(XXHASH_LIBS)
-record_tests = %D%/batch %D%/build %D%/compress %D%/kerr
+record_tests = %D%/batch %D%/build %D%/compress %D%/control %D%/kerr
 check_PROGRAMS += $(record_tests)
 TESTS += $(record_tests)
 %C%_batch_SOURCES = %D%/batch.c
@@ -13,6 +13,8 @@ TESTS += $(record_tests)
 %C%_build_LDADD = $(record_test_libs)
 %C%_compress_SOURCES = %D%/compress.c
 %C%_compress_LDADD = $(record_test_libs)
+%C%_control_SOURCES = %D%/control.c
+%C%_control_LDADD = $(record_test_libs)
 %C%_kerr_SOURCES = %D%/kerr.c
 %C%_kerr_LDADD = $(record_test_libs)
 

@@ -400,6 +400,74 @@ broken_messages_do_no_harm(void **state)
     free(copy);
 }
 
+/* A field that pb_field() reads is what pb_decode() puts into the struct. */
+static void
+field_agrees(const ProtobufCMessage *msg, struct span bytes,
+    const ProtobufCFieldDescriptor *f)
+{
+    const char *at = (const char *)msg + f->offset;
+    union pb_single one;
+    int rc = pb_field(msg->descriptor, bytes, f, &one, &err);
+
+    assert_true(rc >= 0);
+    if (rc == 0)
+        memset(&one, 0, sizeof one);
+    if (f->type == PROTOBUF_C_TYPE_STRING) {
+        assert_true(span_eq(one.bytes, span_str(*(char *const *)at)));
+    } else if (f->type == PROTOBUF_C_TYPE_BYTES) {
+        const ProtobufCBinaryData *b = (const void *)at;
+
+        assert_true(span_eq(one.bytes, span_of(b->data, b->len)));
+    } else {
+        assert_memory_equal(&one, at, pb_type_size(f->type));
+    }
+}
+
+/* Without a struct: the same bytes are taken, the others refused with the
+ * same words, and fields are the same. */
+static void
+bytes_alone_tell_the_same(void **state)
+{
+    uint64_t r = random_seed();
+    uint8_t *copy = malloc(1 << 20);
+    unsigned taken = 0, refused = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        ProtobufCMessage *msg;
+        struct err checked;
+        size_t n;
+
+        fresh(NULL);
+        arena.limit = 64 << 20;
+        msg = random_message(ALL, &r, &arena, false, i % 3);
+        assert_int_equal(pb_encode(msg, &buf, &err), 0);
+        n = buf.len;
+        memcpy(copy, buf.ptr, n);
+        for (int k = random_next(&r) % 3; k > 0 && n > 0; k--)
+            copy[random_next(&r) % n] = (uint8_t)random_next(&r);
+        if (n > 0 && random_next(&r) % 4 == 0)
+            n = random_next(&r) % n;
+        if (pb_decode(ALL, span_of(copy, n), &arena, &msg, &err) != 0) {
+            assert_int_equal(pb_check(ALL, span_of(copy, n), &checked), -1);
+            assert_string_equal(checked.text, err.text);
+            refused++;
+            continue;
+        }
+        assert_int_equal(pb_check(ALL, span_of(copy, n), &checked), 0);
+        for (unsigned k = 0; k < (ALL)->n_fields; k++) {
+            const ProtobufCFieldDescriptor *f = &(ALL)->fields[k];
+
+            if (f->label == PROTOBUF_C_LABEL_NONE
+                && f->type != PROTOBUF_C_TYPE_MESSAGE
+                && (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
+                field_agrees(msg, span_of(copy, n), f);
+        }
+        taken++;
+    }
+    assert_true(taken > 1000 && refused > 1000);
+    free(copy);
+}
+
 int
 main(void)
 {
@@ -424,6 +492,7 @@ main(void)
         cmocka_unit_test_setup(a_full_buffer_is_an_error, fresh),
         cmocka_unit_test_setup(random_messages_agree_with_the_library, fresh),
         cmocka_unit_test_setup(broken_messages_do_no_harm, fresh),
+        cmocka_unit_test_setup(bytes_alone_tell_the_same, fresh),
     };
     int failed = cmocka_run_group_tests_name("pb", tests, NULL, NULL);
 

@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-STREAMS_TESTS = %D%/state %D%/stock %D%/task %D%/threads %D%/topology \
+STREAMS_TESTS = %D%/gate %D%/state %D%/stock %D%/task %D%/threads %D%/topology \
     %D%/vectors
 check_PROGRAMS += $(STREAMS_TESTS) %D%/bench
 TESTS += $(STREAMS_TESTS)
@@ -11,6 +11,8 @@ STREAMS_LIBS = streams/task/libdriver.a streams/task/libtask.a \
     streams/serde/libserde.a broker/base/libbase.a $(CMOCKA_LIBS) \
     $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lm
 
+%C%_gate_SOURCES = %D%/gate.c
+%C%_gate_LDADD = $(STREAMS_LIBS)
 %C%_task_SOURCES = %D%/task.c %D%/fixture.h
 nodist_%C%_task_SOURCES = %D%/trade.pb-c.c
 %C%_task_LDADD = $(STREAMS_LIBS)

@@ -53,6 +53,48 @@ ends 4 "penstock: error: topic '$run-b' does not exist (did you mean '$run-a'*" 
     "a topic that is not there" topic describe $run-b
 ends 2 "*Say --yes" "deleting without a word" topic delete $run-a
 
+# ---- settings, trimming
+
+run2=u$$
+"$P" topic create $run2 -p 2 -c retention.ms=7d >/dev/null
+is "$("$P" topic config $run2 -o tsv)" "retention.ms	604800000	topic" \
+    "the settings of a topic"
+like "$("$P" topic config $run2 -a -o tsv)" "*segment.bytes	*	default*" \
+    "those that were not made, too"
+is "$("$P" topic config $run2 segment.bytes=64M --unset retention.ms \
+        -o ndjson)" \
+    "{\"config\":\"segment.bytes\",\"value\":\"67108864\",\"result\":\"set\"}
+{\"config\":\"retention.ms\",\"value\":null,\"result\":\"unset\"}" \
+    "settings are changed"
+is "$("$P" topic config $run2 segment.bytes=32M --dry-run -o tsv)" \
+    "segment.bytes	33554432	would be set" "or it is said what would be"
+is "$("$P" topic config $run2 -o tsv)" "segment.bytes	67108864	topic" \
+    "one is there, one is gone"
+ends 1 "*has no setting 'retention.m' (did you mean 'retention.ms'?) \[INVALID_CONFIG\]" \
+    "a setting that is none" topic config $run2 retention.m=5
+ends 1 "*cleanup.policy*\[INVALID_CONFIG\]" "a value that is none" \
+    topic config $run2 cleanup.policy=burn retention.bytes=5
+ends 2 "*is not KEY=VALUE" "half a setting" topic config $run2 retention.ms
+ends 4 "*does not exist*" "settings of nothing" topic config $run2-none a=b
+for i in 1 2 3 4; do
+    "$P" produce $run2 -p 0 "record $i" >/dev/null
+done
+is "$("$P" topic trim $run2 -p 0 --before 3 --dry-run -o tsv)" \
+    "$run2	0	0	3	3	would be trimmed" "a trim is tried"
+ends 2 "*Say --yes" "trimming without a word" topic trim $run2 --before 3
+ends 2 "*before what?*" "trimming before nothing" topic trim $run2 --yes
+is "$("$P" topic trim $run2 -p 0 --before 3 --yes -o tsv)" \
+    "$run2	0	0	3	3	trimmed" "the oldest records go"
+is "$("$P" consume $run2 -p 0 -o beginning -e -f '%o ' 2>/dev/null)" "3 " \
+    "the last is left"
+"$P" topic trim $run2 --before 4 --yes -o tsv >"$TMP/trim" 2>/dev/null
+is "$?" 8 "an offset beyond the end of one partition: partly done"
+is "$(cat "$TMP/trim")" "$run2	0	3	4	1	trimmed
+$run2	1	0	0	0	OFFSET_OUT_OF_RANGE" "which has its own line"
+is "$("$P" topic trim $run2 --before @-1h --yes -o tsv | cut -f 6 | sort -u)" \
+    "nothing to trim" "all records are younger, there are none"
+"$P" topic delete $run2 --yes >/dev/null
+
 # ---- records
 
 is "$("$P" produce $run-a -k k1 -H a=b 'one' -o json)" \
@@ -102,6 +144,31 @@ ends 1 "*value 1: *sate*" "a field that is not there" \
 ends 4 "*UNKNOWN_TOPIC_OR_PARTITION\]" "a partition that is not there" \
     produce $run-a -p 9 x
 
+# ---- transactions
+
+"$P" topic create $run-x -p 2 >/dev/null
+printf 'a:1\nb:2\nc:3\n' | "$P" produce $run-x -K : --txn $run-id
+is "$("$P" consume $run-x -e --read-committed -o raw | sort | tr '\n' ' ')" \
+    "1 2 3 " "a transaction is read when it is committed"
+like "$("$P" txn list -o tsv)" "*$run-id	CompleteCommit	*" "it is listed"
+like "$("$P" txn describe $run-id -o json)" \
+    "*\"state\":\"CompleteCommit\",*\"timeout_ms\":60000,*" "and described"
+ends 4 "*(did you mean '$run-id'?) \[TRANSACTIONAL_ID_NOT_FOUND\]" \
+    "an id that is not there" txn describe $run-ir
+like "$("$P" txn producers $run-x/0 -o ndjson)" "*\"open_since_offset\":null}" \
+    "a partition knows its producers"
+ends 2 "*is not TOPIC/PARTITION*" "a partition without a number" \
+    txn producers $run-x
+printf '{"id":"1","quantity":1}\n{"id"\n' |
+    "$P" produce $run-x --proto shop.Order --txn $run-id 2>/dev/null
+is "$?" 1 "a bad line fails the transaction"
+is "$("$P" consume $run-x -e --read-committed -o raw | wc -l)" 3 \
+    "and nothing of it is read"
+is "$("$P" txn abort $run-id --yes 2>&1)" \
+    "penstock: '$run-id' has no open transaction: it is CompleteAbort" \
+    "there is nothing to abort"
+is "$("$P" txn find-hanging -o tsv)" "" "nothing hangs"
+
 # ---- groups
 
 is "$("$P" consume $run-a -G $run-g -e -o raw | wc -l)" \
@@ -125,6 +192,14 @@ wait $member
 is $? 130 "SIGINT: exit 130"
 like "$("$P" group describe $run-g)" "group $run-g, Empty, 0 members*" \
     "and the member has left"
+like "$("$P" group seek $run-g -t $run-a --to beginning --dry-run -o tsv 2>/dev/null)" \
+    "$run-a	0	*	0*" "group seek says where it would go"
+is "$("$P" group describe $run-g -o tsv | cut -f 5 | sort -u)" 0 \
+    "and moves nothing without being told to"
+ends 2 "*where to? --to *" "seek to nowhere" group seek $run-g -t $run-a --yes
+"$P" group seek $run-g -t $run-a -p 0 --to -1 --yes >/dev/null 2>&1
+is "$("$P" group describe $run-g -o tsv | cut -f 1,2,5 | sed -n 1p)" \
+    "$run-a	0	1" "it moves by one record"
 "$P" group delete $run-g --yes 2>/dev/null
 ok $? "now it can be deleted"
 ends 4 "*GROUP_ID_NOT_FOUND\]" "and is gone" group describe $run-g
