@@ -7,12 +7,6 @@ need java
 need javac
 need_fetched "$java_home" "the Java client $java_client_version"
 compat_broker
-mkdir "$TMP/classes"
-javac -nowarn -cp "$java_home/*" -d "$TMP/classes" "$compat_dir"/java/*.java \
-    2>"$TMP/javac" || {
-    sed 's/^/# /' "$TMP/javac"
-    echo "Bail out! javac failed"
-    exit 99
-}
+compile "$java_home" Tap Suite
 program java -Xmx256m -Djava.io.tmpdir="$TMP" \
     -cp "$TMP/classes:$java_home/*" Suite

@@ -33,7 +33,11 @@ numbers()
     seq -f "$1%05g" "$2" "$3"
 }
 
+client kcat "$(kcat -V | sed -n 's/^Version \([^ ]*\).*/\1/p')"
+
 # -- list
+
+feature "list"
 
 kc -L > "$TMP/list"
 ok $? "-L lists the cluster"
@@ -57,6 +61,8 @@ grep -q "\"topic\":\"$TOPIC-auto\"" "$TMP/list.json"
 ok $? "-L -J of all topics names it"
 
 # -- keys, values, headers
+
+feature "keys, values, headers"
 
 listed "$TOPIC-plain"
 printf 'k1:v1\nk2:\n:v3\nk4:v:4\n' | produce "$TOPIC-plain" -K : \
@@ -83,6 +89,8 @@ is "$(consume "$TOPIC-plain" -o 2 -c 1 -J | grep -c '"tstype":"create"')" 1 \
 
 # -- codecs: each into a topic of its own, and all into one
 
+feature "codecs"
+
 listed "$TOPIC-mixed"
 : > "$TMP/all"
 for codec in none gzip snappy lz4 zstd; do
@@ -103,6 +111,8 @@ same "$TMP/all" "$TMP/out" "a partition with every codec reads as one"
 
 # -- large records
 
+feature "large records"
+
 listed "$TOPIC-large"
 head -c 900000 /dev/urandom > "$TMP/big"
 produce "$TOPIC-large" "$TMP/big" "$TMP/big" "$TMP/big"
@@ -116,6 +126,8 @@ consume "$TOPIC-large" -o 1 -c 1 -f '%s' -X fetch.message.max.bytes=1000 \
 same "$TMP/big" "$TMP/out" "a record larger than the fetch limit still comes"
 
 # -- offsets by time: the second run's first timestamp parts the two
+
+feature "offsets by time"
 
 listed "$TOPIC-time"
 numbers early 1 100 | produce "$TOPIC-time"
@@ -139,6 +151,8 @@ is "$(consume "$TOPIC-time" -o "s@$later" -f '%s')" "" \
     "-o s@ of a time to come gives nothing"
 
 # -- groups
+
+feature "groups"
 
 listed "$TOPIC-group"
 numbers g 1 300 | produce "$TOPIC-group"
@@ -167,6 +181,8 @@ is "$(wc -l < "$TMP/other")" 350 "another group has offsets of its own"
 
 # -- acks and idempotence
 
+feature "acks and idempotence"
+
 # With acks=0 nobody hears that a new partition is not ready yet, as it may be
 # for a moment: the first record waits for an answer.
 for acks in 0 1 all; do
@@ -188,6 +204,8 @@ same "$TMP/in" "$TMP/out" "each once and in order"
 is "$(consume "$TOPIC-idem" -o -1 -f '%o')" 19999 "offsets without a gap"
 
 # -- errors
+
+feature "errors"
 
 is "$(kc -C -e -t "$TOPIC-none-such" -p 0 -X allow.auto.create.topics=false \
     2>&1 | grep -ci 'unknown topic')" 1 "an unknown topic is an error"

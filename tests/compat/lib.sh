@@ -7,7 +7,8 @@
 #
 # compat_broker sets BOOTSTRAP (and exports it), TOPIC (a prefix that no other
 # run uses: the broker may be shared) and TMP (a folder of this test, removed
-# at the end). The penstock that it starts dies with the test.
+# at the end). The penstock that it starts dies with the test. BROKER is a
+# program by which a test gets further brokers and proxies (see there).
 # shellcheck shell=sh
 compat_dir=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=cache.sh
@@ -59,6 +60,9 @@ compat_end()
 {
     status=$?
     trap - EXIT
+    if [ -n "$TMP" ] && ! "$BROKER" end; then
+        status=99
+    fi
     [ -z "$broker_pid" ] || broker_stop
     if [ $status -ne 0 ] && [ -s "$TMP/broker.err" ]; then
         echo "# the last lines of the broker:"
@@ -79,13 +83,31 @@ compat_broker()
     trap compat_end EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    BROKER=$compat_dir/broker
     TOPIC=compat-$(basename "$0" .t)-$(date +%s)-$$
     if [ -n "${PENSTOCK_COMPAT_BOOTSTRAP:-}" ]; then
         BOOTSTRAP=$PENSTOCK_COMPAT_BOOTSTRAP
     else
         broker_start
     fi
-    export BOOTSTRAP TOPIC TMP
+    export BOOTSTRAP TOPIC TMP BROKER top_builddir
+}
+
+# need_apis NAME KEY...: skips when the broker does not announce the APIs of
+# these keys, which together are called NAME
+need_apis()
+{
+    what=$1
+    shift
+    need python3
+    missing=$(python3 -B "$compat_dir/python/apis.py" "$@") ||
+        skip_all "the broker does not announce $missing: no $what"
+}
+
+need_transactions()
+{
+    need_apis transactions 22:InitProducerId 24:AddPartitionsToTxn \
+        25:AddOffsetsToTxn 26:EndTxn 28:TxnOffsetCommit
 }
 
 # broker_start: a fresh penstock on ports of the kernel's choice. The line on
@@ -105,6 +127,18 @@ broker_start()
         echo "Bail out! penstock did not get ready: ${ready:-no line}"
         exit 99
     fi
+}
+
+# client NAME VERSION, feature NAME: what the checks after it are about; table
+# reads these lines
+client()
+{
+    echo "# client: $*"
+}
+
+feature()
+{
+    echo "# feature: $*"
 }
 
 # ok STATUS NAME: one check; STATUS 0 passes
@@ -145,6 +179,35 @@ done_testing()
     echo "1..$checks"
     [ "$failures" -eq 0 ]
     exit
+}
+
+# compile HOME CLASS...: these of folder java, into $TMP/classes, with the jars
+# of HOME
+compile()
+{
+    jars=$1
+    shift
+    mkdir "$TMP/classes"
+    (cd "$compat_dir/java" && for class; do echo "$class.java"; done |
+        xargs javac -nowarn -Xlint:-options -cp "$jars/*" \
+            -d "$TMP/classes") 2>"$TMP/javac" || {
+        sed 's/^/# /' "$TMP/javac"
+        echo "Bail out! javac failed"
+        exit 99
+    }
+}
+
+# compile_go NAME: the program of folder go/NAME, as $TMP/NAME; the modules and
+# what has been compiled of them are in the cache
+compile_go()
+{
+    (cd "$compat_dir/go" && GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-buildvcs=false \
+        GOMODCACHE="$go_home/mod" GOCACHE="$go_home/build" \
+        go build -o "$TMP/$1" "./$1") >"$TMP/go" 2>&1 || {
+        sed 's/^/# /' "$TMP/go"
+        echo "Bail out! go build failed"
+        exit 99
+    }
 }
 
 # program CMD...: a client that prints TAP itself, with a limit on its time

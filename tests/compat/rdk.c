@@ -65,6 +65,18 @@ note(const char *fmt, ...)
     putchar('\n');
 }
 
+void
+client(const char *what, const char *version)
+{
+    note("client: %s %s", what, version);
+}
+
+void
+feature(const char *what)
+{
+    note("feature: %s", what);
+}
+
 int
 done_testing(void)
 {
@@ -93,6 +105,28 @@ now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+const char *
+broker(const char *words)
+{
+    static char line[256];
+    char command[1024];
+    const char *program = getenv("BROKER");
+    FILE *f;
+    bool got;
+
+    snprintf(command, sizeof command, "%s %s", program ? program : "false",
+        words);
+    fflush(stdout);
+    f = popen(command, "r");
+    if (!f)
+        bail("%s", command);
+    got = fgets(line, sizeof line, f) != NULL;
+    if (pclose(f) != 0)
+        bail("%s failed", command);
+    line[strcspn(line, "\n")] = '\0';
+    return got ? line : NULL;
 }
 
 const char *

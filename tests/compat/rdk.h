@@ -14,7 +14,7 @@
 #include <librdkafka/rdkafka.h>
 
 #define RDK_WAIT_MS 30000
-#define RDK_PARTS 8     /* partitions of a topic here, at most */
+#define RDK_PARTS 64    /* partitions of a topic here, at most */
 #define RDK_RUN 20000   /* records of a run, at most */
 
 /* What the delivery reports of one producer told, in order of arrival. */
@@ -37,19 +37,32 @@ struct seen {
     int unordered;              /* numbers that came after a larger one */
 };
 
-/* TAP. ok() returns its condition; the plan is printed by done_testing(). */
+/*
+ * TAP. ok() returns its condition; the plan is printed by done_testing().
+ * client() and feature() name what the checks that follow are about, for the
+ * table of docs/compatibility.md.
+ */
 bool ok(bool cond, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool is_int(int64_t got, int64_t want, const char *name);
 bool is_str(const char *got, const char *want, const char *name);
 bool is_err(rd_kafka_resp_err_t got, rd_kafka_resp_err_t want,
     const char *name);
+void client(const char *what, const char *version);
+void feature(const char *what);
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int done_testing(void);
 _Noreturn void bail(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
 int64_t now_ms(void);
+
+/*
+ * What the program tests/compat/broker says to these words, which give further
+ * brokers and proxies: a line, or NULL if there is none. It lives until the
+ * next call.
+ */
+const char *broker(const char *words);
 
 /*
  * A name for a topic or group of this run: the prefix from the environment

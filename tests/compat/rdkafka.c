@@ -230,15 +230,23 @@ int
 main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    note("librdkafka %s", rd_kafka_version_str());
+    client("librdkafka", rd_kafka_version_str());
+    feature("acks");
     test_acks();
+    feature("codecs");
     test_codecs();
+    feature("idempotence");
     test_idempotent();
     test_idempotent_many();
+    feature("large records");
     test_too_large();
+    feature("errors");
     test_errors();
+    feature("consuming");
     test_consume();
+    feature("groups");
     test_group();
+    feature("admin");
     test_admin();
     return done_testing();
 }

@@ -25,23 +25,28 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.errors.InvalidPartitionsException;
+import org.apache.kafka.common.errors.InvalidRegularExpression;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.common.utils.AppInfoParser;
 
 /** The Java client against a broker: run by java.t. */
 public final class Suite {
@@ -280,8 +285,12 @@ public final class Suite {
         }
 
         Consumer<String, String> member() {
+            return member(conf);
+        }
+
+        Consumer<String, String> member(String... own) {
             List<String> all = new ArrayList<>(List.of("group.id", topic));
-            all.addAll(List.of(conf));
+            all.addAll(List.of(own));
             Consumer<String, String> c = consumer(
                 all.toArray(new String[0]));
             c.subscribe(List.of(topic));
@@ -346,6 +355,110 @@ public final class Suite {
         }
     }
 
+    private static GroupType typeOf(Group g) {
+        try {
+            return admin.describeConsumerGroups(List.of(g.topic)).all().get()
+                .get(g.topic).type();
+        } catch (Exception e) {
+            return GroupType.UNKNOWN;
+        }
+    }
+
+    /** Records come, and whoever reads them commits before anybody moves. */
+    @SafeVarargs
+    private static void round(Group g, int to, String what,
+        Consumer<String, String>... members) throws Exception {
+        g.produce(to - 100, to);
+        g.served(() -> g.seen.size() >= to, members);
+        g.exactly(to, what);
+        for (Consumer<String, String> c : members)
+            c.commitSync();
+    }
+
+    /** Rolls a group from the classic protocol to the new one and back. */
+    private static void groupMigrates() throws Exception {
+        String strategy = "partition.assignment.strategy";
+        String kinds = "org.apache.kafka.clients.consumer.";
+        Group g = new Group("migrates", "group.protocol", "consumer");
+        Consumer<String, String> a = g.member("heartbeat.interval.ms", "500",
+            strategy, kinds + "CooperativeStickyAssignor");
+        Tap.ok(g.served(() -> held(a) == 4, a), "a classic group");
+        round(g, 100, "reads", a);
+        Tap.equal(typeOf(g), GroupType.CLASSIC, "it says so");
+        Consumer<String, String> b = g.member();
+        Tap.ok(g.served(() -> held(a) == 2 && held(b) == 2, a, b),
+            "a member of the new protocol joins");
+        Tap.equal(typeOf(g), GroupType.CONSUMER, "the group is another");
+        round(g, 200, "the two share what comes", a, b);
+        a.close();
+        Tap.ok(g.served(() -> held(b) == 4, b), "the classic one leaves");
+        Consumer<String, String> c = g.member("heartbeat.interval.ms", "500",
+            strategy, kinds + "RangeAssignor");
+        Tap.ok(g.served(() -> held(b) == 2 && held(c) == 2, b, c),
+            "an eager one joins");
+        round(g, 300, "and they share", b, c);
+        b.close();
+        Tap.ok(g.served(() -> held(c) == 4 && typeOf(g) == GroupType.CLASSIC,
+            c), "without the new one the group is classic again");
+        round(g, 400, "and reads on", c);
+        c.close();
+    }
+
+    private static void groupOfAPattern() throws Exception {
+        Group g = new Group("pattern", "group.protocol", "consumer");
+        Consumer<String, String> a = g.member();
+        a.unsubscribe();
+        a.subscribe(new SubscriptionPattern(g.topic + "(|-[xy])"));
+        Tap.ok(g.served(() -> held(a) == 4, a), "a pattern of RE2");
+        create(g.topic + "-x", 2);
+        create(g.topic + "-z", 2);
+        Tap.ok(g.served(() -> held(a) == 6, a), "follows the topics");
+        admin.createPartitions(Map.of(g.topic, NewPartitions.increaseTo(7)))
+            .all().get();
+        Tap.ok(g.served(() -> held(a) == 9, a), "and their partitions");
+        a.unsubscribe();
+        a.subscribe(new SubscriptionPattern("(a"));
+        Tap.fails(InvalidRegularExpression.class, () -> {
+            while (true)
+                a.poll(Duration.ofMillis(100));
+        }, "one that is none");
+        a.close();
+    }
+
+    private static void groupOfAStaticMember() throws Exception {
+        Group g = new Group("static", "group.protocol", "consumer",
+            "group.instance.id", "i");
+        Consumer<String, String> a = g.member();
+        Tap.ok(g.served(() -> held(a) == 4, a), "a static member");
+        a.close();               // for a while
+        Consumer<String, String> b = g.member();
+        Tap.ok(g.served(() -> held(b) == 4, b), "has its place when it is back");
+        Consumer<String, String> c = g.member();
+        Tap.fails(UnreleasedInstanceIdException.class, () -> {
+            while (true)
+                c.poll(Duration.ofMillis(100));
+        }, "which nobody else gets");
+        c.close();
+        b.close();
+    }
+
+    private static boolean hasConsumerGroups() throws Exception {
+        var level = admin.describeFeatures().featureMetadata().get()
+            .finalizedFeatures().get("group.version");
+        return level != null && level.maxVersionLevel() >= 1;
+    }
+
+    private static void consumerGroups() throws Exception {
+        if (!hasConsumerGroups()) {
+            Tap.skip("group.protocol=consumer", "the broker does not have it");
+            return;
+        }
+        group("consumer", "group.protocol", "consumer");
+        groupMigrates();
+        groupOfAPattern();
+        groupOfAStaticMember();
+    }
+
     private static void groupsOfEachKind() throws Exception {
         String strategy = "partition.assignment.strategy";
         String kinds = "org.apache.kafka.clients.consumer.";
@@ -354,12 +467,6 @@ public final class Suite {
         group("range", beat, "500", strategy, kinds + "RangeAssignor");
         group("cooperative", beat, "500", strategy,
             kinds + "CooperativeStickyAssignor");
-        var level = admin.describeFeatures().featureMetadata().get()
-            .finalizedFeatures().get("group.version");
-        if (level != null && level.maxVersionLevel() >= 1)
-            group("consumer", "group.protocol", "consumer");
-        else
-            Tap.skip("group.protocol=consumer", "the broker does not have it");
     }
 
     private static void groupAdmin() throws Exception {
@@ -486,6 +593,7 @@ public final class Suite {
     }
 
     public static void main(String[] args) {
+        Tap.client("Java", AppInfoParser.getVersion());
         admin = Admin.create(with());
         Tap.test("idempotent", Suite::idempotent);
         Tap.test("acks", Suite::acks);
@@ -494,6 +602,7 @@ public final class Suite {
         Tap.test("offsets", Suite::offsets);
         Tap.test("errors", Suite::errors);
         Tap.test("groups", Suite::groupsOfEachKind);
+        Tap.test("consumer groups", Suite::consumerGroups);
         Tap.test("group admin", Suite::groupAdmin);
         Tap.test("topics", Suite::topics);
         Tap.test("cluster", Suite::cluster);

@@ -1,3 +1,5 @@
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BooleanSupplier;
@@ -33,6 +35,32 @@ final class Tap {
         System.out.println("ok " + ++count + " - " + what + " # SKIP " + why);
     }
 
+    /** Names the client whose checks follow, for the table. */
+    static void client(String what, String version) {
+        note("client: " + what + " " + version);
+    }
+
+    /** Names what the checks that follow are about, for the table. */
+    static void feature(String what) {
+        note("feature: " + what);
+    }
+
+    /**
+     * What the program that gives further brokers and proxies says; null if
+     * there can be none.
+     */
+    static String broker(String... words) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(System.getenv("BROKER"));
+        command.addAll(List.of(words));
+        Process p = new ProcessBuilder(command)
+            .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        String line = p.inputReader().readLine();
+        if (p.waitFor() != 0)
+            throw new IllegalStateException(command + " failed");
+        return line;
+    }
+
     static void note(Object text) {
         for (String line : String.valueOf(text).split("\n"))
             System.out.println("# " + line);
@@ -62,6 +90,7 @@ final class Tap {
 
     /** Runs one test; what it throws is its failure and no other's. */
     static void test(String name, Body body) {
+        feature(name);
         try {
             body.run();
         } catch (Throwable t) {

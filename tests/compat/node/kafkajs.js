@@ -4,10 +4,10 @@
 
 const { Kafka, CompressionTypes, CompressionCodecs, logLevel } =
   require('kafkajs')
+const tap = require('./tap')
+const { ok, equal, name, numbers, within, typeOfError } = tap
 CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy')
 
-const PREFIX = process.env.TOPIC
-const LIMIT = 30000
 // for topics of old timestamps, which retention would else remove
 const FOREVER = [{ name: 'retention.ms', value: '-1' }]
 const kafka = new Kafka({
@@ -17,49 +17,7 @@ const kafka = new Kafka({
 })
 const admin = kafka.admin()
 
-// -- TAP
-
-let count = 0
-let failed = 0
-
-function ok (cond, what) {
-  failed += cond ? 0 : 1
-  console.log(`${cond ? '' : 'not '}ok ${++count} - ${what}`)
-  return cond
-}
-
-function equal (got, want, what) {
-  const a = JSON.stringify(got)
-  const b = JSON.stringify(want)
-  if (!ok(a === b, what)) console.log(`#   got  ${a}\n#   want ${b}`)
-}
-
 // -- helpers
-
-const name = word => `${PREFIX}-${word}`
-const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
-const numbers = (from, to) =>
-  Array.from({ length: to - from }, (_, i) => from + i)
-
-async function within (cond, limit = LIMIT) {
-  const end = Date.now() + limit
-  while (!await cond()) {
-    if (Date.now() > end) return false
-    await pause(20)
-  }
-  return true
-}
-
-async function typeOfError (call) {
-  try {
-    await call()
-  } catch (e) {
-    // createTopics wraps the errors of its topics, a retrier its last error
-    const inner = (e.errors && e.errors[0]) || e.cause || e
-    return inner.type || inner.name
-  }
-  return 'none'
-}
 
 // Right after its answer a broker may not know the topic everywhere. This
 // client's waitForLeaders takes that for an error, and its producer sends the
@@ -290,20 +248,14 @@ async function testAutoCreate () {
   equal(res.errorCode, 0, 'a topic is created on first use')
 }
 
-async function main () {
-  await admin.connect()
-  for (const test of [testProduce, testIdempotent, testCodecs, testFields,
-    testOffsets, testGroup, testAutoCreate, testAdmin]) {
-    try {
-      await test()
-    } catch (e) {
-      ok(false, `${test.name} raised`)
-      console.log(`${e.stack}`.replace(/^/gm, '#   '))
-    }
-  }
-  await admin.disconnect()
-  console.log(`1..${count}`)
-  process.exit(failed ? 1 : 0)
-}
-
-main()
+tap.client('kafkajs', require('kafkajs/package.json').version)
+tap.run(admin, [
+  ['produce and consume', testProduce],
+  ['idempotence', testIdempotent],
+  ['codecs', testCodecs],
+  ['keys, headers, timestamps', testFields],
+  ['offsets by number and time', testOffsets],
+  ['groups', testGroup],
+  ['topics created on first use', testAutoCreate],
+  ['admin', testAdmin]
+])

@@ -5,8 +5,8 @@ import confluent_kafka as ck
 from confluent_kafka import (Consumer, KafkaError, KafkaException, Producer,
                              TopicPartition, admin)
 
-from tap import (BOOTSTRAP, LIMIT, equal, exactly, name, ok, run, serves, skip,
-                 within)
+from tap import (BOOTSTRAP, LIMIT, client, equal, exactly, name, ok, run,
+                 serves, skip, within)
 
 ADMIN = admin.AdminClient({"bootstrap.servers": BOOTSTRAP})
 
@@ -147,8 +147,10 @@ def held(c):
     return len(c.assignment())
 
 
-def group_round(word, **conf):
-    """Two members share a topic; one leaves; a third resumes."""
+def group_round(word, others=None, **conf):
+    """Two members share a topic; one leaves; a third resumes. The second and
+    the third may be of another kind than the first."""
+    others = conf if others is None else others
     topic = create(name("group-" + word), 4)
     seen = []
 
@@ -176,7 +178,7 @@ def group_round(word, **conf):
     produce(0, 200)
     served(lambda: len(seen) >= 200, a)
     a.commit(asynchronous=False)
-    b = consumer(topic, **conf)
+    b = consumer(topic, **others)
     b.subscribe([topic])
     ok(served(lambda: held(a) == 2 and held(b) == 2, a, b), "two share it")
     produce(200, 400)
@@ -188,7 +190,7 @@ def group_round(word, **conf):
     ok(served(lambda: held(a) == 4, a), "one leaves: the other holds all")
     a.close()
     produce(400, 450)
-    c = consumer(topic, **conf)
+    c = consumer(topic, **others)
     c.subscribe([topic])
     served(lambda: len(seen) >= 450, c)
     exactly(seen, 450, "the next one resumes after the commits")
@@ -233,6 +235,9 @@ def test_group_consumer():
     c.close()
     equal(bad, [], "a member of the new protocol")
     group_round("consumer", group_protocol="consumer")
+    classic = {"partition_assignment_strategy": "cooperative-sticky"}
+    group_round("upgrade", {"group_protocol": "consumer"}, **classic)
+    group_round("downgrade", classic, group_protocol="consumer")
 
 
 def test_admin():
@@ -309,7 +314,8 @@ def test_admin_new():
     equal(len(about.partitions), 1, "describe topics")
 
 
-print("# librdkafka %s" % ck.libversion()[0])
+client("confluent-kafka", "%s (librdkafka %s)" % (
+    getattr(ck, "__version__", ck.version()[0]), ck.libversion()[0]))
 run([test_produce, test_idempotent, test_codecs, test_fields, test_offsets,
      test_group, test_group_cooperative, test_group_consumer, test_admin,
      test_admin_new])

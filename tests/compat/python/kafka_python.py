@@ -7,7 +7,8 @@ from kafka import TopicPartition, errors
 from kafka.admin import (ConfigResource, ConfigResourceType, NewPartitions,
                          NewTopic)
 
-from tap import BOOTSTRAP, LIMIT, equal, exactly, name, ok, run, within
+from tap import (BOOTSTRAP, LIMIT, client, equal, exactly, name, ok, run,
+                 within)
 
 ADMIN = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 
@@ -271,6 +272,6 @@ def test_admin_groups():
     c.close()
 
 
-print("# kafka-python %s" % kafka.__version__)
+client("kafka-python", kafka.__version__)
 run([test_produce, test_idempotent, test_codecs, test_fields, test_offsets,
      test_group, test_auto_create, test_admin, test_admin_groups])

@@ -4,6 +4,7 @@ import collections
 import os
 import socket
 import struct
+import subprocess
 import sys
 import time
 import traceback
@@ -50,6 +51,22 @@ def skip(what, why):
     print("ok %d - %s # SKIP %s" % (_count, what, why), flush=True)
 
 
+def client(what, version):
+    """Names the client whose checks follow, for the table."""
+    print("# client: %s %s" % (what, version), flush=True)
+
+
+def feature(what):
+    """Names what the checks that follow are about, for the table."""
+    print("# feature: %s" % what, flush=True)
+
+
+def broker(*command):
+    """What the program of that name says: further brokers, and proxies."""
+    return subprocess.run([os.environ["BROKER"], *command], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def serves(key):
     """Whether the broker announces the API of this key (ApiVersions v0)."""
     host, port = BOOTSTRAP.rsplit(":", 1)
@@ -77,6 +94,7 @@ def within(cond, limit=LIMIT):
 def run(tests):
     """Runs the tests in order; one that raises fails and the next goes on."""
     for test in tests:
+        feature(test.__doc__ or test.__name__[5:].replace("_", " "))
         try:
             test()
         except Exception:  # whatever it is, it is this test's failure
