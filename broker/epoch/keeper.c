@@ -209,12 +209,12 @@ keeper_failed(struct seq *s, const struct err *err)
     if (!keeper_full_disk(err))
         seq_die(s, err);
     snapper_drop(s);
-    if (!s->readonly) {
+    if (!s->readonly)
         diag(ERROR, EPOCH, "%s: only reading and deleting go on until there "
             "is room", err->text);
-        if (datadir_ballast_drop(s->datadir))
-            diag(WARN, EPOCH, "gave up the ballast file to make room");
-    }
+    /* Below the floor the door is closed already, but nothing had failed. */
+    if (datadir_ballast_drop(s->datadir))
+        diag(WARN, EPOCH, "gave up the ballast file to make room");
     s->readonly_why = "the disk is full";
     atomic_store(&s->readonly, true);
     s->retry_ns = world_mono_ns(s->world) + 1000000000;

@@ -20,6 +20,7 @@
 #include "epoch/meta.h"
 
 #include <errno.h>
+#include <sys/statvfs.h>
 #include <lmdb.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -830,6 +831,20 @@ meta_full(const struct meta_write *w)
     return w->puts >= KEYS_MAX || w->bytes >= BYTES_MAX;
 }
 
+/* LMDB says EIO when a write was cut short, as on a full disk: nothing was
+ * committed then, and the next try writes all of it again. */
+static int
+commit_code(struct meta_write *w, int rc)
+{
+    const char *path;
+    struct statvfs v;
+
+    if (rc != EIO || mdb_env_get_path(w->meta->env, &path) != 0
+        || statvfs(path, &v) < 0)
+        return rc;
+    return (uint64_t)v.f_bavail * v.f_frsize < 1 * MIB ? ENOSPC : rc;
+}
+
 int
 meta_commit(struct meta_write *w, struct err *err)
 {
@@ -841,7 +856,7 @@ meta_commit(struct meta_write *w, struct err *err)
             *err = w->err;
         return -1;
     }
-    rc = mdb_txn_commit(w->txn);
+    rc = commit_code(w, mdb_txn_commit(w->txn));
     w->txn = NULL;
     return rc == 0 ? 0 : meta_err(err, rc, "commit");
 }

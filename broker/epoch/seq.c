@@ -594,7 +594,9 @@ seq_idle(struct seq *s)
     if (s->checkpointing || s->hard != NULL || !s->started
         || !STAILQ_EMPTY(&s->open->effects))
         return;
-    if (s->since_checkpoint >= IDLE_CHECKPOINT_BYTES
+    /* On a full disk what was deleted gives its room only after a checkpoint,
+     * however little there is to write. */
+    if (s->since_checkpoint >= (s->readonly ? 1 : IDLE_CHECKPOINT_BYTES)
         && now - s->last_cut_ns >= IDLE_NS)
         seq_ask_checkpoint(s, false);
 }

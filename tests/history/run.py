@@ -48,7 +48,8 @@ class Broker:
         ready, write = os.pipe()
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data", self.folder, "--listen", listen,
-             "--http", "127.0.0.1:0", "--ready-fd", str(write)],
+             "--http", "127.0.0.1:0", "--ready-fd", str(write),
+             "--die-with-parent"],
             pass_fds=[write], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=open(self.folder + ".log", "ab"))
@@ -76,10 +77,14 @@ class Broker:
 
 
 class Proxy:
+    all = []
+
     def __init__(self, bootstrap, faults):
+        Proxy.all.append(self)
         self.process = subprocess.Popen(
             [sys.executable, HERE + "/../compat/python/proxy.py", bootstrap]
-            + faults, stdout=subprocess.PIPE, text=True)
+            + faults, stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.DEVNULL)
         self.address = self.process.stdout.readline().strip()
 
 
@@ -315,7 +320,7 @@ def main():
             status = broker.stop()
         report(history, counts, options, status, broker)
     finally:
-        for w in workers:
+        for w in workers + Proxy.all:
             w.process.kill()
         if broker.process is not None and broker.process.poll() is None:
             broker.process.kill()

@@ -8,7 +8,7 @@ if ! grep -q '^#define SEEDED_BUGS 1' "$top_builddir/config.h"; then
     echo "1..0 # SKIP a build without --with-seeded-bug"
     exit 0
 fi
-bugs='lso-ignored aborts-unsaid offsets-left append-twice answer-early'
+bugs='lso-ignored aborts-unsaid offsets-left append-twice'
 checks=0
 failures=0
 for bug in $bugs; do
@@ -22,15 +22,14 @@ for bug in $bugs; do
             echo "1..0 ${said#1..0 }"
             exit 0
             ;;
-        *'not ok'*)
-            found=$(echo "$said" | sed -n 's/^# \([a-z]*-[a-z]*\) .*/\1/p' |
-                sort | uniq -c | tr -s ' \n' ' ')
+        *'not ok 1 - no anomaly'*)
+            found=$(echo "$said" | sed -n 's/^not ok 1 - no anomaly //p')
             break
             ;;
         esac
     done
     if [ -n "$found" ]; then
-        echo "ok $checks - $bug:$found"
+        echo "ok $checks - $bug: anomalies $found"
     else
         failures=$((failures + 1))
         echo "not ok $checks - $bug is not found"

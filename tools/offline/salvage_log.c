@@ -22,6 +22,34 @@
 
 enum { DIRTY_MAX = 200 };        /* logs with an open file */
 
+/* More starts than that do not raise it. */
+enum { LEADER_EPOCH_LEAP = 1000 };
+
+/* As the topic's record has it; without one a bound to be sensible by. */
+static int32_t
+topic_leader_epoch(const struct salvage *s, const struct uuid *id)
+{
+    uint8_t key[17] = {META_TOPIC};
+    int32_t epoch = LEADER_EPOCH_LEAP;
+    Store__Topic *m;
+    struct span value;
+
+    memcpy(key + 1, id->bytes, 16);
+    if (!records_get(&s->records, span_of(key, sizeof key), &value))
+        return epoch;
+    m = store__topic__unpack(NULL, value.len, value.ptr);
+    if (m != NULL)
+        epoch = m->leader_epoch;
+    store__topic__free_unpacked(m, NULL);
+    return epoch;
+}
+
+bool
+leader_epoch_good(const struct salvage_log *l, int32_t before, int32_t epoch)
+{
+    return epoch >= before && epoch <= l->leader_epoch_max;
+}
+
 struct salvage_log *
 salvage_log_get(struct salvage *s, const struct uuid *id, int32_t partition)
 {
@@ -38,6 +66,7 @@ salvage_log_get(struct salvage *s, const struct uuid *id, int32_t partition)
         l->partition = partition;
         producers_init(&l->producers);
         l->stable = stable_new();
+        l->leader_epoch_max = topic_leader_epoch(s, id);
         *slot = l;
     }
     return *slot;
@@ -251,9 +280,6 @@ logs_sync(struct salvage *s, struct err *err)
     return 0;
 }
 
-/* More starts than that do not raise it between two batches. */
-enum { LEADER_EPOCH_LEAP = 1000 };
-
 static int
 log_write(struct salvage *s, struct salvage_log *l, const struct batch *b,
     uint64_t epoch, struct err *err)
@@ -366,10 +392,8 @@ log_append(struct salvage *s, struct salvage_log *l, struct span bytes,
     }
     if (b.base_offset > l->end && log_gap(s, l, b.base_offset, epoch, err) < 0)
         return -1;
-    /* The leader epoch lies outside of the batch's CRC. One that goes back or
-     * leaps is damage: the batch goes on under the one before it. */
-    if (b.leader_epoch < l->leader_epoch
-        || b.leader_epoch > l->leader_epoch + LEADER_EPOCH_LEAP) {
+    /* The batch goes on under the leader epoch of the one before it. */
+    if (!leader_epoch_good(l, l->leader_epoch, b.leader_epoch)) {
         uint8_t *copy = xmemdup(b.bytes.ptr, b.bytes.len);
         enum batch_status st;
         int rc;

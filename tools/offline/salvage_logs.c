@@ -451,6 +451,42 @@ log_unlisted(struct salvage *s, struct salvage_log *l, int64_t log_start,
     return rc;
 }
 
+/* What plog_verify() does not see: whether all batches' leader epochs are
+ * such that they may stand there. */
+static bool
+epochs_whole(const struct salvage_log *l, struct plog *p,
+    const struct plog_state *st)
+{
+    enum plog_status status = PLOG_OK;
+    int64_t offset = st->log_start;
+    int32_t before = 0;
+    bool whole = true;
+    struct buf out;
+    struct err err;
+
+    buf_init(&out, FRAME_BYTES_MAX + READ_BYTES);
+    while (status == PLOG_OK && whole) {
+        struct plog_want want = {.offset = offset, .end_offset = INT64_MAX,
+            .max_bytes = READ_BYTES};
+        struct plog_got got;
+        struct span rest;
+        struct batch b;
+
+        buf_clear(&out);
+        status = plog_read(p, &want, &out, &got, &err);
+        offset = got.next_offset;
+        for (rest = buf_span(&out); status == PLOG_OK && whole && rest.len > 0
+             && batch_parse(rest, &b) == BATCH_OK;) {
+            whole = leader_epoch_good(l, before, b.leader_epoch);
+            before = b.leader_epoch;
+            rest.ptr += b.bytes.len;
+            rest.len -= b.bytes.len;
+        }
+    }
+    buf_release(&out);
+    return whole && status == PLOG_END;
+}
+
 /* With LMDB's list: whole, or without what is damaged. */
 static int
 log_listed(struct salvage *s, struct salvage_log *l, struct plog_state *st,
@@ -459,16 +495,18 @@ log_listed(struct salvage *s, struct salvage_log *l, struct plog_state *st,
     struct looking k = {s, l, 0};
     char path[DATADIR_PATH];
     struct plog *p;
+    bool whole;
     int rc;
 
     if (plog_open(s->old_cache, datadir_partition(s->old.dir, &l->id,
             l->partition, path), NULL, st, &p, err) < 0)
         return -1;
     rc = plog_verify(p, look_finding, &k, err);
+    whole = rc == 0 && k.damages == 0 && epochs_whole(l, p, st);
     plog_close(p);
     if (rc < 0 && err->code != EIO)
         return -1;
-    return rc == 0 && k.damages == 0 ? log_take(s, l, st, err)
+    return whole ? log_take(s, l, st, err)
                                      : log_rebuild(s, l, st, err);
 }
 

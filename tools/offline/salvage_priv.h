@@ -29,6 +29,7 @@ struct salvage_log {
     struct uuid id;
     int32_t partition;
     int32_t leader_epoch;        /* of its last batch */
+    int32_t leader_epoch_max;    /* no batch has a higher one */
     int64_t start, end;          /* of the new log */
     int64_t due;                 /* where it should start; trims move it */
     int64_t known;               /* producers are known up to here */
@@ -112,6 +113,10 @@ void log_lost(struct salvage *, const struct salvage_log *, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 bool topic_known(const struct salvage *, const struct uuid *);
 /* A batch of the log, for what is known of its producer. */
+/* The leader epoch lies outside of a batch's CRC: one that goes back, or
+ * above its topic's, is damage. */
+bool leader_epoch_good(const struct salvage_log *, int32_t before,
+    int32_t epoch);
 void producers_see(struct salvage *, struct salvage_log *,
     const struct batch *);
 /* The new log, its files in place as the state has them. */

@@ -380,8 +380,12 @@ test_expiration(void **state)
 {
     struct kit *k = *state;
 
-    for (int i = 0; i < 100; i++)
-        tx_begin(k, (const char *)kit_text(k, "id-%d%c", i, 0).ptr, 2);
+    for (int i = 0; i < 100; i++) {
+        char id[32];
+
+        snprintf(id, sizeof id, "id-%d", i);
+        tx_begin(k, id, 2);
+    }
     assert_int_equal(k->api->txns.by_id.count, 100);
     k->api->txns.config.expiration_ms = 20000;
     kit_pass(k, 40000);

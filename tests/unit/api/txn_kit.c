@@ -83,7 +83,8 @@ tx_batch(struct kit *k, int64_t pid, int epoch, int32_t seq, int attributes,
 
     buf_init(&b, 1 * MIB);
     batch_builder_init(&bb, &b);
-    batch_builder_add(&bb, world_wall_ms(&k->world), SPAN_NULL, S(value), NULL, 0);
+    batch_builder_add(&bb, world_wall_ms(&k->world), SPAN_NULL, S(value),
+        NULL, 0);
     assert_int_equal(batch_builder_end(&bb, &how, NULL), 0);
     out = arena_copy(&k->arena, buf_span(&b));
     buf_release(&b);
