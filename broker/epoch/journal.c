@@ -383,16 +383,30 @@ journal_free_file(const struct journal *j, uint64_t size)
     return SIZE_MAX;
 }
 
-uint64_t
-journal_room(const struct journal *j)
+/* The largest frame that fits, now, or once all but the current file is
+ * recycled. */
+static uint64_t
+room_of(const struct journal *j, bool recycled)
 {
     uint64_t room = j->files[j->current]->size - j->pos;
 
     for (size_t i = 0; i < j->count; i++)
-        if (i != j->current && j->files[i]->newest == 0
+        if (i != j->current && (recycled || j->files[i]->newest == 0)
             && j->files[i]->size > room)
             room = j->files[i]->size;
     return room;
+}
+
+uint64_t
+journal_room(const struct journal *j)
+{
+    return room_of(j, false);
+}
+
+uint64_t
+journal_room_recycled(const struct journal *j)
+{
+    return room_of(j, true);
 }
 
 /* A frame goes to the rest of the current file if it fits, else to a free

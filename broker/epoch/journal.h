@@ -91,6 +91,8 @@ uint64_t journal_begin(struct journal *, uint64_t incarnation);
 
 /* The longest frame that can be appended now. */
 uint64_t journal_room(const struct journal *);
+/* Once all that is not being written to is recycled. */
+uint64_t journal_room_recycled(const struct journal *);
 /* The longest that leaves room for a copy of itself, what entry goes by: now,
  * or if all but the current file were recycled. */
 uint64_t journal_room_twice(const struct journal *, bool recycled);

@@ -376,6 +376,9 @@ kept(struct seq_call *call)
         journal_recycle(s->journal, e->number);
         s->checkpointing = false;
         s->since_checkpoint = 0;
+        /* The overlays are smaller now: by the old count the door might stay
+         * closed, and nothing would come to count again. */
+        seq_count_overlays(s);
         seq_refresh_limit(s);
         epoch_free(s, e);
         return;

@@ -152,12 +152,21 @@ seq_twice(const struct seq *s, bool recycled)
     return twice > COST_FRAME ? twice - COST_FRAME : 0;
 }
 
-/* An effect that the ring can't take with room for a copy, not even when all
- * of it is recycled: it must grow. */
+/* What is left of a frame for those who ask. */
+static uint64_t
+seq_less_reserve(uint64_t room)
+{
+    return room > COST_FRAME + SYSTEM_RESERVE
+        ? room - COST_FRAME - SYSTEM_RESERVE : 0;
+}
+
+/* An effect that the ring can't take, with the reserve and with room for a
+ * copy, not even when all of it is recycled: it must grow. */
 static bool
 seq_wants_growth(const struct seq *s)
 {
-    return s->wanted > seq_twice(s, true);
+    return s->wanted > seq_twice(s, true)
+        || s->wanted > seq_less_reserve(journal_room_recycled(s->journal));
 }
 
 /* What the next frame may hold for those who ask; the rest of it is for cuts
@@ -166,10 +175,9 @@ seq_wants_growth(const struct seq *s)
 static uint64_t
 seq_usable_room(const struct seq *s)
 {
-    uint64_t room = journal_room(s->journal), twice = seq_twice(s, false);
+    uint64_t room = seq_less_reserve(journal_room(s->journal));
+    uint64_t twice = seq_twice(s, false);
 
-    room = room > COST_FRAME + SYSTEM_RESERVE
-        ? room - COST_FRAME - SYSTEM_RESERVE : 0;
     if (room <= twice || (seq_wants_growth(s) && seq_growth(s) == 0))
         return room;
     return twice;
@@ -395,7 +403,7 @@ publish_replies(struct effect *f)
 }
 
 /* Overlays are counted now and then: there may be some hundreds. */
-static void
+void
 seq_count_overlays(struct seq *s)
 {
     size_t bytes = 0;
@@ -565,8 +573,10 @@ seq_turn(struct seq *s)
          * start puts there (producers that a replay brought) must come before
          * the checkpoint that lets go of the frames it follows from. */
         if (!s->checkpointing && !s->readonly
-            && s->wanted > seq_usable_room(s)
-            && (s->since_checkpoint > 0 || seq_growth(s) > 0))
+            && ((s->wanted > seq_usable_room(s)
+                    && (s->since_checkpoint > 0 || seq_growth(s) > 0))
+                || (s->state.bytes >= s->opts.overlay_max
+                    && s->since_checkpoint > 0)))
             seq_ask_checkpoint(s, false);
         return -1;
     }

@@ -158,6 +158,7 @@ struct seq {
 struct epoch *epoch_new(void);
 void epoch_free(struct seq *, struct epoch *);   /* releases its effects */
 void seq_published_epoch(struct seq *, struct epoch *);
+void seq_count_overlays(struct seq *);
 void seq_refresh_limit(struct seq *);
 void seq_ask_checkpoint(struct seq *, bool clean);
 void seq_die(struct seq *, const struct err *);  /* rule 19 */

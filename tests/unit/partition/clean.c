@@ -167,7 +167,7 @@ broker_open(struct broker *k)
 {
     struct seq_options o = {.dir = k->dir, .world = &world,
         .durability = DURABILITY_POWER, .disk_floor = 1, .ballast = 4096,
-        .map_bytes = 256 * MIB, .journal_first = 64 * MIB};
+        .map_bytes = 256 * MIB};
     struct err err;
 
     if (seq_open(&k->seq, &o, &err) < 0
