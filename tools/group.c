@@ -11,6 +11,7 @@
 #include "near.h"
 #include "sheet.h"
 #include "wire/msg/consumer.h"
+#include "wire/msg/consumer_groups.h"
 #include "wire/msg/groups.h"
 
 const struct opt opts_group_list[] = {{0, NULL, NULL, NULL}};
@@ -87,14 +88,22 @@ cmd_group_list(struct cli *cli)
 
 /* ---- describe: what there is -------------------------------------------- */
 
+struct member {
+    struct span id, host;
+};
+
 struct line {                    /* one partition of the group */
     struct committed committed;
     int64_t end;                 /* -1: the topic is gone */
-    const struct describe_groups_response_member *member;        /* or NULL */
+    const struct member *member; /* or NULL */
 };
 
+/* A group of either protocol, classic or KIP-848's. */
 struct description {
-    const struct describe_groups_response_group *group;
+    struct span id, state;
+    struct span assignor;        /* who says which member reads what */
+    struct member *members;
+    size_t member_count;
     struct line *lines;
     size_t count;
 };
@@ -128,31 +137,13 @@ no_group(struct client *c, const char *name, struct err *err)
 }
 
 static int
-ask_describe(struct client *c, const char *name, struct arena *a,
-    struct description *d, struct err *err)
+members_new(struct description *d, int32_t n, struct arena *a,
+    struct err *err)
 {
-    struct span id = client_name_span(name);
-    struct describe_groups_request req;
-    struct describe_groups_response *resp;
-
-    wire_init(&describe_groups_request_type, &req);
-    req.groups.v = &id;
-    req.groups.n = 1;
-    if (client_coordinator(c, name, err) != 0
-        || client_call(c, API_DESCRIBE_GROUPS, &req, a, &resp, err) != 0)
-        return -1;
-    if (resp->groups.n != 1)
-        return err_set(err, ERR_FORMAT, "an answer for %d groups",
-            resp->groups.n);
-    d->group = &resp->groups.v[0];
-    /* Before version 6 a group that is not there is said to be Dead. */
-    if (d->group->error_code == KERR_GROUP_ID_NOT_FOUND
-        || (d->group->error_code == 0 && span_eq(d->group->group_state,
-                span_str("Dead"))))
-        return no_group(c, name, err);
-    if (d->group->error_code != 0)
-        return client_refused(err, d->group->error_code, "group '%s'", name);
-    return 0;
+    d->member_count = n > 0 ? (size_t)n : 0;
+    d->members = arena_calloc(a, d->member_count + 1, sizeof *d->members);
+    return d->members == NULL ? err_set(err, ERR_LIMIT, "too many members")
+                              : 0;
 }
 
 static struct line *
@@ -182,8 +173,8 @@ line_of(struct description *d, struct span topic, int32_t partition,
 
 /* Who has which partition stands in the blobs of the consumer protocol. */
 static void
-read_assignment(struct description *d,
-    const struct describe_groups_response_member *m, struct arena *a)
+read_assignment(struct description *d, const struct member *member,
+    struct span blob, struct arena *a)
 {
     struct consumer_protocol_assignment *assignment;
     struct line *line;
@@ -191,9 +182,9 @@ read_assignment(struct description *d,
     int version;
     void *got;
 
-    if (m->member_assignment.len == 0
-        || wire_decode_blob(&consumer_protocol_assignment_msg,
-               m->member_assignment, a, &version, &got, &ignored) != 0)
+    if (blob.len == 0
+        || wire_decode_blob(&consumer_protocol_assignment_msg, blob, a,
+               &version, &got, &ignored) != 0)
         return;
     assignment = got;
     for (int32_t i = 0; i < assignment->assigned_partitions.n; i++) {
@@ -203,9 +194,116 @@ read_assignment(struct description *d,
         for (int32_t j = 0; j < t->partitions.n; j++) {
             line = line_of(d, t->topic, t->partitions.v[j], a);
             if (line != NULL)
-                line->member = m;
+                line->member = member;
         }
     }
+}
+
+static int
+read_classic(const struct describe_groups_response_group *g,
+    struct arena *a, struct description *d, struct err *err)
+{
+    d->id = g->group_id;
+    d->state = g->group_state;
+    d->assignor = g->protocol_data;
+    if (members_new(d, g->members.n, a, err) != 0)
+        return -1;
+    for (int32_t i = 0; i < g->members.n; i++) {
+        d->members[i] = (struct member){g->members.v[i].member_id,
+            g->members.v[i].client_host};
+        read_assignment(d, &d->members[i], g->members.v[i].member_assignment,
+            a);
+    }
+    return 0;
+}
+
+static int
+read_consumer(const struct consumer_group_describe_response_group *g,
+    struct arena *a, struct description *d, struct err *err)
+{
+    d->id = g->group_id;
+    d->state = g->group_state;
+    d->assignor = g->assignor_name;
+    if (members_new(d, g->members.n, a, err) != 0)
+        return -1;
+    for (int32_t i = 0; i < g->members.n; i++) {
+        const struct consumer_group_describe_response_member *m
+            = &g->members.v[i];
+
+        d->members[i] = (struct member){m->member_id, m->client_host};
+        for (int32_t k = 0; k < m->assignment.topic_partitions.n; k++) {
+            const struct consumer_group_describe_response_topic *t
+                = &m->assignment.topic_partitions.v[k];
+
+            for (int32_t p = 0; p < t->partitions.n; p++) {
+                struct line *line = line_of(d, t->topic_name,
+                    t->partitions.v[p], a);
+
+                if (line != NULL)
+                    line->member = &d->members[i];
+            }
+        }
+    }
+    return 0;
+}
+
+/* The new protocol's answer. 1: it does not know the group, either. */
+static int
+ask_consumer(struct client *c, const char *name, struct arena *a,
+    struct description *d, struct err *err)
+{
+    struct span id = client_name_span(name);
+    struct consumer_group_describe_request req;
+    struct consumer_group_describe_response *resp;
+
+    if (client_version(c, API_CONSUMER_GROUP_DESCRIBE) < 0)
+        return 1;
+    wire_init(&consumer_group_describe_request_type, &req);
+    req.group_ids.v = &id;
+    req.group_ids.n = 1;
+    if (client_call(c, API_CONSUMER_GROUP_DESCRIBE, &req, a, &resp, err) != 0)
+        return -1;
+    if (resp->groups.n != 1)
+        return err_set(err, ERR_FORMAT, "an answer for %d groups",
+            resp->groups.n);
+    if (resp->groups.v[0].error_code == KERR_GROUP_ID_NOT_FOUND)
+        return 1;
+    if (resp->groups.v[0].error_code != 0)
+        return client_refused(err, resp->groups.v[0].error_code,
+            "group '%s'", name);
+    return read_consumer(&resp->groups.v[0], a, d, err);
+}
+
+static int
+ask_describe(struct client *c, const char *name, struct arena *a,
+    struct description *d, struct err *err)
+{
+    struct span id = client_name_span(name);
+    const struct describe_groups_response_group *g;
+    struct describe_groups_request req;
+    struct describe_groups_response *resp;
+    int rc;
+
+    wire_init(&describe_groups_request_type, &req);
+    req.groups.v = &id;
+    req.groups.n = 1;
+    if (client_coordinator(c, name, err) != 0
+        || client_call(c, API_DESCRIBE_GROUPS, &req, a, &resp, err) != 0)
+        return -1;
+    if (resp->groups.n != 1)
+        return err_set(err, ERR_FORMAT, "an answer for %d groups",
+            resp->groups.n);
+    g = &resp->groups.v[0];
+    /* Before version 6 a group that is not there is said to be Dead. One of
+     * the new protocol is not there, too. */
+    if (g->error_code == KERR_GROUP_ID_NOT_FOUND || (g->error_code == 0
+            && span_eq(g->group_state, span_str("Dead")))) {
+        rc = ask_consumer(c, name, a, d, err);
+        return rc == 1 ? no_group(c, name, err) : rc;
+    }
+    if (g->error_code != 0)
+        return client_refused(err, g->error_code, "group '%s'", name);
+    return read_classic(g, a, d, err);
 }
 
 static int
@@ -265,8 +363,6 @@ gather(struct client *c, const char *name, struct arena *a,
         if (line != NULL)
             line->committed.offset = committed[i].offset;
     }
-    for (int32_t i = 0; i < d->group->members.n; i++)
-        read_assignment(d, &d->group->members.v[i], a);
     if (a->failed)
         return err_set(err, ERR_LIMIT, "too many partitions");
     if (d->count > 0)
@@ -279,20 +375,15 @@ gather(struct client *c, const char *name, struct arena *a,
 static void
 print_members(const struct description *d)
 {
-    const struct describe_groups_response_group *g = d->group;
-
-    printf("group %.*s, %.*s, %d member%s%s%.*s\n", (int)g->group_id.len,
-        (const char *)g->group_id.ptr, (int)g->group_state.len,
-        (const char *)g->group_state.ptr, g->members.n,
-        g->members.n == 1 ? "" : "s", g->protocol_data.len > 0 ? ", " : "",
-        (int)g->protocol_data.len, (const char *)g->protocol_data.ptr);
-    for (int32_t i = 0; i < g->members.n; i++) {
-        const struct describe_groups_response_member *m = &g->members.v[i];
-
-        printf("  %.*s from %.*s\n", (int)m->member_id.len,
-            (const char *)m->member_id.ptr, (int)m->client_host.len,
-            (const char *)m->client_host.ptr);
-    }
+    printf("group %.*s, %.*s, %zu member%s%s%.*s\n", (int)d->id.len,
+        (const char *)d->id.ptr, (int)d->state.len,
+        (const char *)d->state.ptr, d->member_count,
+        d->member_count == 1 ? "" : "s", d->assignor.len > 0 ? ", " : "",
+        (int)d->assignor.len, (const char *)d->assignor.ptr);
+    for (size_t i = 0; i < d->member_count; i++)
+        printf("  %.*s from %.*s\n", (int)d->members[i].id.len,
+            (const char *)d->members[i].id.ptr, (int)d->members[i].host.len,
+            (const char *)d->members[i].host.ptr);
     putchar('\n');
 }
 
@@ -321,7 +412,7 @@ print_lines(const struct cli *cli, const struct description *d)
             sheet_null(&s);
         else
             sheet_int(&s, l->end - l->committed.offset);
-        sheet_span(&s, l->member == NULL ? SPAN_NULL : l->member->member_id);
+        sheet_span(&s, l->member == NULL ? SPAN_NULL : l->member->id);
     }
     sheet_end(&s);
 }
@@ -393,7 +484,7 @@ cmd_group_delete(struct cli *cli)
         || (c = cli_client(cli, &err)) == NULL)
         return cli_fail(cli, &err);
     for (int i = 0; i < cli->arg_count; i++) {
-        struct description d;
+        struct description d = {0};
         struct arena a;
         int rc;
 
