@@ -46,9 +46,13 @@ front_settle(const struct cli *cli, int within_ms, struct err *err)
     int kerr;
 
     snprintf(path, sizeof path, "/v1/settle?within_ms=%d", within_ms);
-    if (views_ask(cli, "POST", path, within_ms, &root, err) != 0)
-        return client_kerr(err, &kerr) && kerr == KERR_REQUEST_TIMED_OUT ? 0
-                                                                        : -1;
+    if (views_ask(cli, "POST", path, within_ms, &root, err) != 0) {
+        if (!client_kerr(err, &kerr))
+            return -1;
+        if (kerr == KERR_NON_EMPTY_GROUP)        /* 409: held up */
+            return 1;
+        return kerr == KERR_REQUEST_TIMED_OUT ? 0 : -1;
+    }
     json_decref(root);
     return 1;
 }

@@ -13,7 +13,9 @@
 /* 1: done; 0: no inventory runs there; -1. */
 int front_pause(const struct cli *, struct err *);
 int front_resume(const struct cli *, struct err *);
-/* Waits until all input is dealt with. 1: so it is; 0: not in time; -1. */
+/* Waits until all input is dealt with. 1: so it is, or what is left waits for
+ * a task that stands still (then whoever looks sees what is missing); 0: not
+ * in time; -1. */
 int front_settle(const struct cli *, int within_ms, struct err *);
 
 /* Each row of a view: its key and its value, an object. 0: go on; -1. */

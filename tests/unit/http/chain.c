@@ -23,7 +23,8 @@
 
 #include "base/check.h"
 
-enum { FLUSH_US = 15000, WARM = 20, ROUNDS = 30, PRODUCES = 200 };
+enum { FLUSH_US = 15000, WARM = 20, ROUNDS = 300, ENOUGH = 5,
+    PRODUCES = 200 };
 
 ssize_t __real_pwritev(int fd, const struct iovec *v, int n, off_t at);
 ssize_t __wrap_pwritev(int fd, const struct iovec *v, int n, off_t at);
@@ -129,7 +130,9 @@ test_a_chain_commits_in_one_epoch(void **state)
         kit_produce(&kit, "in", "k", "v");
         kit_settle(&kit);
     }
-    for (int i = 0; i < ROUNDS; i++) {
+    /* The wait is bounded: on a busy machine a chain may miss it often. One
+     * without the wait does not make it at all. */
+    for (int i = 0; i < ROUNDS && in_one < ENOUGH; i++) {
         unsigned long long before, epochs;
 
         kit_settle(&kit);
@@ -145,7 +148,7 @@ test_a_chain_commits_in_one_epoch(void **state)
     }
     atomic_store(&slow, false);
     print_message("# %u of %u in one epoch\n", in_one, in_one + in_more);
-    assert_true(in_one >= ROUNDS / 2);
+    assert_int_equal(in_one, ENOUGH);
 }
 
 /* An operator is asleep for as long as 200 produces need, to its own topic
