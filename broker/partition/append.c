@@ -54,7 +54,7 @@ judge_bytes(struct partition *p, struct span bytes, int version,
     struct batch *b, struct append_result *r)
 {
     enum batch_status st = batch_parse(bytes, b);
-    int64_t max = topic_config_int(&p->topic->config, "max.message.bytes");
+    int64_t max = p->topic->rules.batch_max;
 
     if (st == BATCH_BAD_MAGIC) {
         refuse(r, KERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
@@ -112,7 +112,6 @@ append_judge(struct topics *t, struct partition *p, const uint8_t *bytes,
 {
     struct producer_batch known;
     struct batch b;
-    const char *type;
 
     *r = (struct append_result){.base_offset = -1, .log_append_time = -1};
     check_obj(p, PARTITION_MAGIC);
@@ -142,9 +141,7 @@ append_judge(struct topics *t, struct partition *p, const uint8_t *bytes,
         r->text, sizeof r->text);
     if (r->error != KERR_NONE)
         return;
-    type = topic_config_get(&p->topic->config, "message.timestamp.type",
-        NULL);
-    if (type[0] == 'L')
+    if (p->topic->rules.append_time)
         r->log_append_time = world_wall_ms(seq_world(t->seq));
 }
 

@@ -35,15 +35,12 @@ plus(int64_t now, int64_t ms)
 static struct demands
 demands_of(const struct topic *t, int64_t now)
 {
-    const struct topic_config *c = &t->config;
-    struct demands d = {topic_is_compacted(t), INT64_MIN, INT64_MAX};
+    struct demands d = {t->rules.compacted, INT64_MIN, INT64_MAX};
 
-    if (topic_config_get(c, "message.timestamp.type", NULL)[0] == 'L')
+    if (t->rules.append_time)
         return d;                /* they are ours */
-    d.oldest = minus(now,
-        topic_config_int(c, "message.timestamp.before.max.ms"));
-    d.newest = plus(now,
-        topic_config_int(c, "message.timestamp.after.max.ms"));
+    d.oldest = minus(now, t->rules.before_max_ms);
+    d.newest = plus(now, t->rules.after_max_ms);
     return d;
 }
 

@@ -177,6 +177,22 @@ topic_plog_config(const struct topic *topic)
             "index.interval.bytes")};
 }
 
+void
+topic_rule(struct topic *topic)
+{
+    const struct topic_config *c = &topic->config;
+
+    topic->rules = (struct topic_rules){
+        .batch_max = topic_config_int(c, "max.message.bytes"),
+        .before_max_ms
+            = topic_config_int(c, "message.timestamp.before.max.ms"),
+        .after_max_ms
+            = topic_config_int(c, "message.timestamp.after.max.ms"),
+        .append_time = topic_config_get(c, "message.timestamp.type",
+            NULL)[0] == 'L',
+        .compacted = topic_is_compacted(topic)};
+}
+
 static struct partition *
 partition_new(struct topics *t, struct topic *topic, int32_t index,
     struct err *err)
@@ -290,6 +306,7 @@ load_topic(void *arg, struct span key, struct span value, struct err *err)
             topic_config_set(&topic->config, d,
                 span_str(m->configs[i]->value));
     }
+    topic_rule(topic);
     rc = topic_add_partitions(t, topic, (int32_t)m->partitions, err);
     store__topic__free_unpacked(m, NULL);
     return rc;
@@ -557,6 +574,7 @@ topics_create(struct topics *t, const struct topic_new *n, bool dry,
     for (size_t i = 0; i < n->setting_count; i++)
         topic_config_set(&topic->config, n->settings[i].def,
             span_str(n->settings[i].value));
+    topic_rule(topic);
     if (topic_add_partitions(t, topic, n->partitions, err) < 0) {
         diag(ERROR, LOG, "%s: topic %s was not made", err->text,
             topic->name);
@@ -612,6 +630,7 @@ void
 topics_configured(struct topics *t, struct topic *topic)
 {
     check_obj(topic, TOPIC_MAGIC);
+    topic_rule(topic);
     topic_put(t, topic);
     topic_configure(t, topic);
 }
@@ -626,6 +645,7 @@ topics_reconfigured(struct topics *t, bool started)
     while ((topic = topics_next(&it)) != NULL) {
         struct plog_config c = topic_plog_config(topic);
 
+        topic_rule(topic);
         if (started)
             topic_configure(t, topic);
         for (int32_t i = 0; !started && i < topic->partition_count; i++)

@@ -59,6 +59,13 @@ struct topic {
     bool purge;                  /* its start follows the committed offset */
     int64_t created_ms;          /* wall clock */
     struct topic_config config;
+    /* What a produce asks of the settings, read once: they are text. */
+    struct topic_rules {
+        int64_t batch_max;       /* bytes */
+        int64_t before_max_ms, after_max_ms;
+        bool append_time;        /* the broker stamps, not the producer */
+        bool compacted;
+    } rules;
     /* Tasks that want to know of links: port. NULL: none. */
     void (*on_link)(struct topic *, int32_t partition);
     void *reader;                /* theirs */
@@ -126,6 +133,8 @@ enum kerr topics_create(struct topics *, const struct topic_new *, bool dry,
 /* To `count` partitions, more than now. */
 enum kerr topics_grow(struct topics *, struct topic *, int32_t count,
     bool dry, struct err *);
+/* Reads `rules` from the settings: after each change of what holds. */
+void topic_rule(struct topic *);
 /* The settings of the topic as they are now are to hold: call it after
  * topic_config_set() and _unset(). */
 void topics_configured(struct topics *, struct topic *);

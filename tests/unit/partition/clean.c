@@ -37,6 +37,7 @@ set(struct topic *t, const char *name, const char *value)
     assert_true(d->acts);
     assert_int_equal(config_check(d, span_str(value), NULL), 0);
     topic_config_set(&t->config, d, span_str(value));
+    topic_rule(t);
 }
 
 struct one {
@@ -86,6 +87,7 @@ a_compacted_topic_wants_keys(void **state)
     struct topic t = {.magic = TOPIC_MAGIC};
 
     (void)state;
+    topic_rule(&t);
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(judge(&t, bad, 2, codecs[i]), KERR_NONE);
     set(&t, "cleanup.policy", "compact,delete");
@@ -108,6 +110,7 @@ timestamps_must_be_near_the_clock(void **state)
     struct topic t = {.magic = TOPIC_MAGIC};
 
     (void)state;
+    topic_rule(&t);
     assert_int_equal(judge(&t, far, 2, CODEC_NONE), KERR_INVALID_TIMESTAMP);
     assert_int_equal(judge(&t, far, 2, CODEC_ZSTD), KERR_INVALID_TIMESTAMP);
     assert_int_equal(judge(&t, near, 2, CODEC_NONE), KERR_NONE);
