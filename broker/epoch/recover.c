@@ -772,8 +772,9 @@ seq_begin_incarnation(struct seq *s, struct err *err)
         if (seq_has_seen(s, s->incarnations[i]))
             s->incarnations[kept++] = s->incarnations[i];
     from = kept < INCARNATIONS_MAX ? 0 : kept - INCARNATIONS_MAX + 1;
-    memmove(s->incarnations, s->incarnations + from,
-        (kept - from) * sizeof *s->incarnations);
+    if (from > 0)
+        memmove(s->incarnations, s->incarnations + from,
+            (kept - from) * sizeof *s->incarnations);
     s->incarnation_count = kept - from;
     s->many_starts = kept > INCARNATIONS_MANY;
     world_random(s->world, &incarnation, sizeof incarnation);

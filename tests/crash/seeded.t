@@ -32,7 +32,7 @@ run-twice unit/streams/state -
 forget-offset unit/streams/stock -
 forget-offset unit/streams/state -
 run-twice crash/kill9 8
-forget-offset crash/kill9 4
+forget-offset crash/kill9 20
 answer-early crash/kill9 15'
 
 # attempt PROGRAM AMOUNT: sets out; has it found anything?
