@@ -50,6 +50,9 @@ appliance_turn(void *arg)
     int64_t due = api_tick(a->api) * 1000;
     int64_t again = seq_turn(a->seq), look = -1;
 
+    /* What the turn freed is given away in it: nothing else may wake us. */
+    if (api_let_in(a->api))
+        again = 0;
     net_flush(a->net);
     if (a->http != NULL)
         look = http_turn(a->http);

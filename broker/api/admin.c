@@ -415,6 +415,27 @@ handle_create_topics(struct request *r)
     request_reply(r, seq_gate(r->api->seq), out);
 }
 
+enum kerr
+api_create_topic(struct request *r,
+    const struct create_topics_request_topic *in, struct err *err)
+{
+    struct creation c = {0};
+    struct room room = {0};
+
+    c.error = judge_creation(r, in, false, &c);
+    if (c.error == KERR_NONE && !quota_mutate(r, c.new.partitions))
+        c.error = refuse(&c, KERR_THROTTLING_QUOTA_EXCEEDED, over_quota);
+    if (c.error == KERR_NONE
+        && !room_take(r->api, creation_cost(&c), false, &room))
+        c.error = refuse(&c, KERR_COORDINATOR_NOT_AVAILABLE, "There is no "
+            "room for it now.");
+    if (c.error == KERR_NONE)
+        c.error = topics_create(&r->api->topics, &c.new, false, NULL, &c.err);
+    room_give(r->api, &room);
+    *err = c.err;
+    return c.error;
+}
+
 /* ---- DeleteTopics ---- */
 
 struct deletion {

@@ -44,6 +44,10 @@ void api_set_net(struct api *, struct net *);
  * least after each turn. Returns milliseconds until it is due again. */
 int64_t api_tick(struct api *);
 
+/* After seq_turn(): if there is more room than before, requests that waited
+ * for it come again. true: they did, so the sequencer has work. */
+bool api_let_in(struct api *);
+
 struct topics *api_topics(struct api *);
 struct groups *api_groups(struct api *);
 struct seq *api_seq(struct api *);

@@ -98,7 +98,8 @@ request_fn handle_produce, handle_fetch, handle_list_offsets,
     handle_list_reassignments, handle_describe_log_dirs,
     handle_list_config_resources, handle_describe_client_quotas,
     handle_alter_client_quotas, handle_consumer_group_heartbeat,
-    handle_consumer_group_describe;
+    handle_consumer_group_describe, handle_streams_group_heartbeat,
+    handle_streams_group_describe;
 
 /* ---- what else they share ---- */
 
@@ -139,6 +140,7 @@ struct api {
     struct {                             /* admin.c: room_take() */
         uint64_t epoch;
         size_t system;                   /* bytes, in that epoch */
+        uint64_t looks;          /* seq_room_looks() at the last api_let_in() */
     } room;
 };
 
@@ -187,6 +189,14 @@ struct span request_client_host(struct request *);
 void consumer_group_beaten(struct request *, const struct group_fx *,
     uint64_t gate);
 void consumer_groups_init(struct api *);         /* before groups are loaded */
+/* streams_groups.c */
+void streams_group_beaten(struct request *, const struct group_fx *,
+    uint64_t gate);
+/* admin.c: makes a topic as CreateTopics would; `err` has a sentence if it
+ * does not. Takes its own room. */
+struct create_topics_request_topic;
+enum kerr api_create_topic(struct request *,
+    const struct create_topics_request_topic *, struct err *);
 enum { GROUP_OFFSET_COST = 160 };        /* bytes, beside names and metadata */
 /* offsets.c */
 void offsets_deleted(struct request *, const struct group_fx *,

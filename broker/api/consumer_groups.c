@@ -108,6 +108,9 @@ group_tuned(void *arg, struct span group_id, struct group_tuning *out)
     out->consumer_session_ms = own_config(c, "consumer.session.timeout.ms");
     out->consumer_heartbeat_ms
         = own_config(c, "consumer.heartbeat.interval.ms");
+    out->streams_session_ms = own_config(c, "streams.session.timeout.ms");
+    out->streams_heartbeat_ms
+        = own_config(c, "streams.heartbeat.interval.ms");
 }
 
 void

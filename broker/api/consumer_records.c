@@ -44,6 +44,7 @@ consumer_record(struct arena *a, const struct group *g)
     m.generation = im.epoch;
     m.target_epoch = im.target_epoch;
     m.topics_hash = im.topics_hash;
+    m.topology = bytes_of(im.topology);
     size = store__group__get_packed_size(&m);
     out = group_list(a, size, 1);
     store__group__pack(&m, out);
@@ -119,16 +120,33 @@ subscription_record(struct arena *a, const struct consumer_member_image *im,
         m->topics[m->n_topics] = bytes_of(im->topics[m->n_topics]);
 }
 
+static void
+streams_record(const struct streams_member *im, Store__StreamsMember *m)
+{
+    store__streams_member__init(m);
+    m->process_id = bytes_of(im->process_id);
+    m->topology_epoch = im->topology_epoch;
+    m->has_endpoint = im->has_endpoint;
+    m->host = bytes_of(im->endpoint.host);
+    m->port = im->endpoint.port;
+    m->tags = bytes_of(im->tags);
+}
+
 void
 consumer_member_put(struct arena *a, const struct group *g,
     const struct consumer_member *member, struct record_put *put)
 {
     Store__ConsumerMember m = STORE__CONSUMER_MEMBER__INIT;
+    Store__StreamsMember streams;
     struct consumer_member_image im;
     uint8_t *out;
     size_t size;
 
     consumer_member_image(member, &im);
+    if (im.streams != NULL) {
+        streams_record(im.streams, &streams);
+        m.streams = &streams;
+    }
     m.group_id = bytes_of(group_id(g));
     m.member_id = bytes_of(im.member_id);
     m.instance_id = bytes_of(im.instance_id);
@@ -234,15 +252,30 @@ texts_load(struct arena *a, const Store__ConsumerMember *m,
         .protocol_count = m->n_protocols};
 }
 
+static void
+streams_load(const Store__StreamsMember *m, struct streams_member *out)
+{
+    *out = (struct streams_member){.process_id = span_in(m->process_id),
+        .topology_epoch = m->topology_epoch,
+        .has_endpoint = m->has_endpoint,
+        .endpoint = {span_in(m->host), (uint16_t)m->port},
+        .tags = span_in(m->tags)};
+}
+
 static int
 member_load(struct api *a, const Store__ConsumerMember *m, struct err *err)
 {
     struct consumer_member_image im;
+    struct streams_member streams;
     struct arena arena;
     int rc = -1;
 
     arena_init(&arena, RECORD_ARENA);
     texts_load(&arena, m, &im);
+    if (m->streams != NULL) {
+        streams_load(m->streams, &streams);
+        im.streams = &streams;
+    }
     if (!parts_load(m->assigned, m->n_assigned, &im.assigned)
         || !parts_load(m->revoking, m->n_revoking, &im.revoking)
         || !parts_load(m->target, m->n_target, &im.target))
@@ -283,19 +316,21 @@ consumer_records_load(struct api *a, struct err *err)
         return -1;
     groups_restored_consumers(&a->groups);
     for (size_t i = 0; (g = groups_next(&a->groups, &i)) != NULL;)
-        if (group_type(g) == GROUP_CONSUMER)
+        if (group_type(g) != GROUP_CLASSIC)
             consumer_cost(a, g);
     return 0;
 }
 
 int
 consumer_record_load(struct api *a, struct span key, int32_t epoch,
-    int32_t target_epoch, uint64_t topics_hash, struct err *err)
+    int32_t target_epoch, uint64_t topics_hash, struct span topology,
+    struct err *err)
 {
     const struct consumer_image im = {.group_id = key,
         .epoch = epoch,
         .target_epoch = target_epoch,
-        .topics_hash = topics_hash};
+        .topics_hash = topics_hash,
+        .topology = topology.len == 0 ? SPAN_NULL : topology};
 
     return groups_restore_consumer(&a->groups, &im, api_clock(a), err);
 }

@@ -73,6 +73,8 @@ static request_fn *const handlers[128] = {
     [API_DESCRIBE_LOG_DIRS] = handle_describe_log_dirs,
     [API_CONSUMER_GROUP_HEARTBEAT] = handle_consumer_group_heartbeat,
     [API_CONSUMER_GROUP_DESCRIBE] = handle_consumer_group_describe,
+    [API_STREAMS_GROUP_HEARTBEAT] = handle_streams_group_heartbeat,
+    [API_STREAMS_GROUP_DESCRIBE] = handle_streams_group_describe,
     [API_LIST_CONFIG_RESOURCES] = handle_list_config_resources,
     [API_DESCRIBE_CLIENT_QUOTAS] = handle_describe_client_quotas,
     [API_ALTER_CLIENT_QUOTAS] = handle_alter_client_quotas,
@@ -670,6 +672,17 @@ api_tick(struct api *a)
     if (a->net != NULL && seq_has_room(a->seq))
         net_room(a->net);
     return due < 0 ? 0 : due;
+}
+
+bool
+api_let_in(struct api *a)
+{
+    uint64_t looks = seq_room_looks(a->seq);
+
+    if (a->net == NULL || looks == a->room.looks || !seq_has_room(a->seq))
+        return false;
+    a->room.looks = looks;
+    return net_room(a->net);
 }
 
 struct topics *

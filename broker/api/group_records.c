@@ -319,7 +319,7 @@ load_group(void *arg, struct span key, struct span value, struct err *err)
             "message");
     if (m->consumer) {
         rc = consumer_record_load(a, key, m->generation, m->target_epoch,
-            m->topics_hash, err);
+            m->topics_hash, span_of(m->topology.data, m->topology.len), err);
         store__group__free_unpacked(m, NULL);
         return rc;
     }

@@ -37,7 +37,8 @@ size_t group_cost(struct request *, struct span id);
 /* The members of all consumer groups: after the groups. */
 int consumer_records_load(struct api *, struct err *);
 int consumer_record_load(struct api *, struct span group, int32_t epoch,
-    int32_t target_epoch, uint64_t topics_hash, struct err *);
+    int32_t target_epoch, uint64_t topics_hash, struct span topology,
+    struct err *);
 
 /* An offset's key without its kind, taken apart; false: it is none. */
 struct group_offset_name {

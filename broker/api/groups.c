@@ -87,8 +87,8 @@ change_puts(struct arena *a, const struct group *g, const struct group_fx *e,
     switch (e->kind) {
     case GROUP_FX_PERSIST:
         out->key = group_key(a, group_id(g));
-        out->value = group_type(g) == GROUP_CONSUMER
-            ? consumer_record(a, g) : group_record(a, g);
+        out->value = group_type(g) == GROUP_CLASSIC
+            ? group_record(a, g) : consumer_record(a, g);
         return 1;
     case GROUP_FX_PERSIST_MEMBER:
         consumer_member_put(a, g, e->member, out);
@@ -260,7 +260,8 @@ group_answer(const struct group_fx *e, uint64_t gate)
         offsets_deleted(r, e, gate);
         break;
     case GROUP_FX_BEATEN:
-        consumer_group_beaten(r, e, gate);
+        (e->beaten.streams ? streams_group_beaten : consumer_group_beaten)(r,
+            e, gate);
         break;
     }
 }
@@ -368,7 +369,7 @@ group_cost(struct request *r, struct span id)
     size_t cost = GROUP_RECORD_COST + 4 * GROUP_NAME_MAX + 2 * r->frame_len;
     struct group_image im;
 
-    if (g != NULL && group_type(g) == GROUP_CONSUMER)
+    if (g != NULL && group_type(g) != GROUP_CLASSIC)
         cost += consumer_cost(r->api, g);
     else if (g != NULL && group_image(g, &r->arena, &im) < 0)
         cost = most;

@@ -24,5 +24,6 @@ noinst_LIBRARIES += %D%/libapi.a
     %D%/txn_records.c %D%/txn_records.h \
     %D%/quota.c %D%/quota.h \
     %D%/quotas.c \
-    %D%/resource.c %D%/resource.h
+    %D%/resource.c %D%/resource.h \
+    %D%/streams_groups.c
 EXTRA_DIST += %D%/README.md

@@ -63,6 +63,7 @@ static const struct feature {
     int16_t level;
 } features[] = {
     {"group.version", 1},        /* KIP-848 */
+    {"streams.version", 1},      /* KIP-1071 */
     {"transaction.version", 2},  /* KIP-890 */
 };
 

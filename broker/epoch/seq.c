@@ -200,6 +200,13 @@ seq_refresh_limit(struct seq *s)
         || s->state.bytes >= s->opts.overlay_max || s->readonly)
         limit = 0;
     atomic_store(&s->limit, limit);
+    s->room_looks++;
+}
+
+uint64_t
+seq_room_looks(const struct seq *s)
+{
+    return s->room_looks;
 }
 
 bool
@@ -426,8 +433,10 @@ seq_plan_growth(struct seq *s, struct epoch *e)
 {
     uint64_t have = journal_bytes(s->journal);
 
+    /* A ring that is asked for more than it has right now holds somebody up:
+     * with a larger one checkpoints come more seldom. */
     if (s->since_checkpoint < have / 2 && s->wanted < have / 4
-        && !seq_wants_growth(s))
+        && s->wanted <= seq_usable_room(s) && !seq_wants_growth(s))
         return;
     e->grow_bytes = seq_growth(s);
 }

@@ -76,6 +76,9 @@ bool seq_has_room(struct seq *);
 void seq_reserve_system(struct seq *, size_t bytes);
 /* Larger than this can never be reserved. Any thread. */
 size_t seq_effect_max(const struct seq *);
+/* Counts the moments at which there may be more room than before: publishes,
+ * checkpoints, a larger ring. Loop. */
+uint64_t seq_room_looks(const struct seq *);
 /* Blocks until something was published since `seen`, or us have passed.
  * Any thread but the loop. Returns the new value for `seen`. */
 uint64_t seq_room_wait(struct seq *, uint64_t seen, int64_t us);

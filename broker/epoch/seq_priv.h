@@ -73,6 +73,7 @@ struct seq {
     _Atomic uint64_t limit, in_open;     /* bytes; seq_reserve() */
     uint64_t largest;                    /* effect refused for its size: L */
     _Atomic uint64_t wanted;
+    uint64_t room_looks;                 /* seq_room_looks() */
     _Atomic int64_t busy;                /* tasks: seq_tasks_busy() */
     _Atomic int64_t moved_ns;            /* when one last moved */
     uint32_t frame_check;                /* L: of the newest frame */

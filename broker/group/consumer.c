@@ -50,7 +50,7 @@
 
 #include <stdlib.h>
 
-#include "group/consumer_priv.h"
+#include "group/streams_priv.h"
 #include "group/pattern.h"
 
 #include "base/alloc.h"
@@ -95,6 +95,7 @@ consumer_end(struct group *g)
         free(claim);
     }
     table_release(&c->claims);
+    streams_end(c);
     consumer_regexes_release(c);
     table_release(&c->by_id);
     table_release(&c->by_instance);
@@ -116,6 +117,12 @@ consumer_tuning(const struct group *g)
     }
     if (t.consumer_heartbeat_ms == 0) {
         t.consumer_heartbeat_ms = config->consumer_heartbeat_ms;
+    }
+    if (g->consumer != NULL && g->consumer->streams != NULL) {
+        t.consumer_session_ms = t.streams_session_ms != 0
+            ? t.streams_session_ms : config->streams_session_ms;
+        t.consumer_heartbeat_ms = t.streams_heartbeat_ms != 0
+            ? t.streams_heartbeat_ms : config->streams_heartbeat_ms;
     }
     return t;
 }
@@ -299,6 +306,9 @@ consumer_beat_refusal(const struct group_env *env, const struct group_beat *b,
     if (*message != NULL) {
         return KERR_INVALID_REQUEST;
     }
+    if (b->streams != NULL) {
+        return streams_beat_refusal(b, message);
+    }
     if (b->epoch == 0 && joining_refusal(b, message) != KERR_NONE) {
         return KERR_INVALID_REQUEST;
     }
@@ -317,6 +327,7 @@ consumer_beat_error(const struct step *s, const struct group_event *ev,
         fx_reply(s->fx, GROUP_FX_BEATEN, ev->token, error);
 
     e->beaten.message = message == NULL ? kerr_text(error) : message;
+    e->beaten.streams = ev->beat.streams != NULL;
 }
 
 /* ---- leaving ---- */
@@ -351,6 +362,7 @@ leave(const struct step *s, const struct group_event *ev)
     e = fx_reply(s->fx, GROUP_FX_BEATEN, ev->token, KERR_NONE);
     e->beaten.member_id = fx_copy(s->fx, b->member_id);
     e->beaten.epoch = b->epoch;
+    e->beaten.streams = b->streams != NULL;
     e->beaten.interval_ms = consumer_tuning(s->group).consumer_heartbeat_ms;
 }
 
@@ -474,6 +486,9 @@ update(const struct step *s, struct consumer_member *m,
     if (b->has_topics) {
         changed = consumer_member_topics(g, m, b->topics, b->topic_count);
     }
+    if (b->streams != NULL) {
+        return streams_update(g, m, b->streams);
+    }
     return consumer_member_regex(g, m, b->regex) || changed;
 }
 
@@ -536,7 +551,8 @@ beat_member(const struct step *s, const struct group_event *ev,
     }
     parts_sort(&owned);
     changed = update(s, m, b);
-    consumer_advance(s, m, b->has_owned ? &owned : NULL, changed);
+    (b->streams != NULL ? streams_advance : consumer_advance)(s, m,
+        b->has_owned ? &owned : NULL, changed);
     m->session_deadline = s->now + tuning.consumer_session_ms;
     group_wake(s->group, m->session_deadline);
     e = fx_reply(s->fx, GROUP_FX_BEATEN, ev->token, KERR_NONE);
@@ -545,6 +561,13 @@ beat_member(const struct step *s, const struct group_event *ev,
     e->beaten.interval_ms = tuning.consumer_heartbeat_ms;
     if (is_full(b) || !parts_eq(&before, &m->assigned)) {
         e->beaten.assignment = &m->assigned;
+    }
+    if (b->streams != NULL) {
+        if (!parts_eq(&before, &m->assigned)) {
+            streams_moved(s->group, m);
+        }
+        e->beaten.streams = true;
+        e->beaten.endpoint_epoch = s->group->consumer->streams->endpoint_epoch;
     }
     parts_release(&before);
     parts_release(&owned);
@@ -559,19 +582,35 @@ id_made(const struct step *s)
     return fx_copy(s->fx, span_str(uuid_text(&u, text)));
 }
 
-/* The group is classic, or was never anything. */
+static bool
+is_streams(const struct group *g)
+{
+    return g->consumer != NULL && g->consumer->streams != NULL;
+}
+
+/* The group is of another type, or was never anything. An empty one is for
+ * the asking. */
 static enum kerr
 enter(const struct step *s, const struct group_beat *b, const char **message)
 {
-    if (b->epoch != 0) {
-        *message = "The group is not a consumer group.";
+    struct group *g = s->group;
+    bool empty = g->state == GROUP_EMPTY;
+
+    if (b->epoch != 0 ||
+        (!empty && (b->streams != NULL || g->consumer != NULL))) {
+        *message = b->streams != NULL ? "The group is not a streams group."
+                                      : "The group is not a consumer group.";
         return KERR_GROUP_ID_NOT_FOUND;
     }
-    if (s->group->state != GROUP_EMPTY) {
+    if (!empty) {
         return consumer_upgrade(s, message);
     }
-    group_pending_clear(s->group);
-    consumer_begin(s->group);
+    group_pending_clear(g);
+    consumer_end(g);
+    consumer_begin(g);
+    if (b->streams != NULL) {
+        streams_begin(g);
+    }
     return KERR_NONE;
 }
 
@@ -585,7 +624,7 @@ consumer_beat(const struct step *s, const struct group_event *ev)
     enum kerr error = KERR_NONE;
     struct span id = b->member_id;
 
-    if (g->consumer == NULL) {
+    if (g->consumer == NULL || is_streams(g) != (b->streams != NULL)) {
         error = enter(s, b, &message);
     }
     if (error == KERR_NONE && b->epoch < 0) {
@@ -597,6 +636,9 @@ consumer_beat(const struct step *s, const struct group_event *ev)
     }
     if (error == KERR_NONE) {
         error = room_refusal(g, b, m, &message);
+    }
+    if (error == KERR_NONE && b->streams != NULL) {
+        error = streams_admit(s, b, &message);
     }
     if (error != KERR_NONE) {
         consumer_beat_error(s, ev, error, message);
@@ -658,6 +700,7 @@ settle_state(struct group *g)
 
     g->previous = g->state;
     g->state = c->member_count == 0         ? GROUP_EMPTY
+        : is_streams(g) && !streams_ready(g) ? GROUP_NOT_READY
         : g->generation > c->target_epoch ? GROUP_ASSIGNING
                                           : GROUP_STABLE;
     if (g->state != GROUP_STABLE) {
@@ -680,6 +723,9 @@ consumer_flush(const struct step *s)
 
     if (g->state == GROUP_DEAD) {
         return;
+    }
+    if (c->streams != NULL && c->member_count == 0) {
+        streams_emptied(g);
     }
     if (c->dirty) {
         fx_persist(s->fx, g);
@@ -720,6 +766,10 @@ is_quiet(const struct group *g, const struct consumer_member *m,
 {
     const struct consumer_group *c = g->consumer;
 
+    if ((b->streams == NULL) != (c->streams == NULL) ||
+        (b->streams != NULL && !streams_is_quiet(g, m, b->streams))) {
+        return false;
+    }
     return m->epoch == b->epoch && m->epoch == g->generation &&
         c->target_epoch == g->generation && m->state == CONSUMER_STABLE &&
         !consumer_topics_moved(g) && !m->classic &&
@@ -767,7 +817,8 @@ group_record_bytes(const struct group *g)
     }
     /* The target may move all that is read, and so may what is assigned. */
     return (c->member_count + 1) * MEMBER + 2 * c->bytes +
-        (parts + 2 * c->partitions) * (PART + TOPIC) + topics * PART;
+        (parts + 2 * c->partitions) * (PART + TOPIC) + topics * PART +
+        streams_topology_bytes(g).len;
 }
 
 /* ---- the invariants ---- */
@@ -822,4 +873,7 @@ consumer_check(const struct group *g)
         claims--;
     }
     assert(claims == 0);
+    if (c->streams != NULL) {
+        streams_check(g);
+    }
 }

@@ -9,6 +9,7 @@
 #define GROUP_CONSUMER_H
 
 #include "group/parts.h"
+#include "group/streams.h"
 #include "record/kerr.h"
 
 enum {
@@ -54,6 +55,7 @@ struct group_beat {
     bool has_owned;
     struct span client_id, client_host;
     bool own_id;                     /* v1: the member makes its own id */
+    const struct streams_beat *streams;          /* NULL: ConsumerGroup... */
 };
 
 struct group_beaten {
@@ -62,6 +64,9 @@ struct group_beaten {
     int32_t interval_ms;             /* until the next heartbeat */
     const struct parts *assignment;  /* NULL: as it was */
     const char *message;             /* of an error; may be NULL */
+    /* of a streams group: the caller asks streams.h for the rest */
+    bool streams;
+    int32_t endpoint_epoch;
 };
 
 /* ---- what is persisted, and what ConsumerGroupDescribe shows ---- */
@@ -82,6 +87,7 @@ struct consumer_image {              /* the group, without its members */
     struct span group_id;
     int32_t epoch, target_epoch;
     uint64_t topics_hash;
+    struct span topology;            /* null: not a streams group */
 };
 
 struct group_protocol;
@@ -103,6 +109,7 @@ struct consumer_member_image {
     int32_t session_timeout_ms;
     const struct group_protocol *protocols;
     size_t protocol_count;
+    const struct streams_member *streams;        /* NULL: it is none */
 };
 
 struct group;

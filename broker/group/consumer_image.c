@@ -20,6 +20,8 @@ consumer_image(const struct group *g, struct consumer_image *image)
         .epoch = g->generation,
         .target_epoch = g->consumer->target_epoch,
         .topics_hash = g->consumer->topics_hash,
+        .topology = g->consumer->streams == NULL
+            ? SPAN_NULL : streams_topology_bytes(g),
     };
 }
 
@@ -56,6 +58,7 @@ consumer_member_image(const struct consumer_member *m,
         .session_timeout_ms = m->session_timeout_ms,
         .protocols = m->protocols,
         .protocol_count = m->protocol_count,
+        .streams = m->streams,
     };
 }
 
@@ -88,6 +91,10 @@ groups_restore_consumer(struct groups *gs, const struct consumer_image *image,
     g->consumer->target_epoch = image->target_epoch;
     g->consumer->topics_hash = image->topics_hash;
     g->persisted = true;
+    if (image->topology.ptr != NULL &&
+        !streams_restore(g, image->topology)) {
+        return damaged(err, image->group_id, "its topology is none");
+    }
     return 0;
 }
 
@@ -112,6 +119,10 @@ member_fault(const struct group *g, const struct consumer_member_image *im)
         im->epoch < CONSUMER_EPOCH_LEAVE_STATIC ||
         im->rebalance_timeout_ms < 0) {
         return "a member's state, epoch or timeout is none";
+    }
+    if ((im->streams != NULL) != (c->streams != NULL) ||
+        (im->classic && im->streams != NULL)) {
+        return "a member's type contradicts its group's";
     }
     if (im->classic != (im->protocol_count > 0) ||
         (im->classic && im->session_timeout_ms <= 0)) {
@@ -159,6 +170,9 @@ restore_member(struct group *g, const struct consumer_member_image *im,
     consumer_member_topics(g, m, im->topics, im->topic_count);
     consumer_member_regex(g, m, im->regex);
     consumer_member_classic(g, m, im->classic ? &join : NULL);
+    if (im->streams != NULL) {
+        streams_restore_member(g, m, im->streams);
+    }
     m->rebalance_timeout_ms = im->rebalance_timeout_ms;
     m->epoch = im->epoch;
     m->previous_epoch = im->previous_epoch;
@@ -210,6 +224,10 @@ settle(struct group *g)
     const struct group_topics *topics = &g->env->topics;
     struct consumer_wanted w;
 
+    if (g->consumer->streams != NULL) {
+        streams_settle(g);
+        return;
+    }
     consumer_wanted_init(&w, g);
     consumer_wanted_count(g, &w);
     if (consumer_wanted_hash(&w) == g->consumer->topics_hash) {

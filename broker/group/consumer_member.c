@@ -37,6 +37,7 @@ consumer_member_free(struct consumer_member *m)
     span_disown(&m->client_host);
     span_disown(&m->regex);
     span_disown(&m->assignor);
+    streams_member_free(m);
     free(m->topics);
     free(m->protocols);
     parts_release(&m->assigned);

@@ -27,6 +27,7 @@ struct consumer_member {
     /* NEVER: not running */
     int64_t session_deadline, rebalance_deadline, join_deadline,
         sync_deadline;
+    struct streams_member *streams;  /* NULL: not in a streams group */
     size_t bytes;                    /* of all that is owned, but for parts */
     bool dirty;                      /* to be persisted after this step */
 };
@@ -57,6 +58,7 @@ struct consumer_group {
     struct table regexes, claims;
     size_t bytes;                    /* of all members */
     size_t partitions;               /* of all topics that are read */
+    struct streams *streams;         /* NULL: not a streams group */
     bool dirty;                      /* the group, without its members */
 };
 
@@ -144,6 +146,33 @@ void consumer_join(const struct step *, const struct group_event *);
 void consumer_sync(const struct step *, const struct group_event *);
 void consumer_heartbeat(const struct step *, const struct group_event *);
 void consumer_leave_many(const struct step *, const struct group_event *);
+
+/* streams.c: the group runs tasks. */
+void streams_begin(struct group *);              /* an empty one */
+void streams_end(struct consumer_group *);
+void streams_member_free(struct consumer_member *);
+enum kerr streams_beat_refusal(const struct group_beat *,
+    const char **message);
+/* The topology that it brings becomes the group's, or is the group's. */
+enum kerr streams_admit(const struct step *, const struct group_beat *,
+    const char **message);
+/* true: the group has to look again who does what. */
+bool streams_update(struct group *, struct consumer_member *,
+    const struct streams_beat *);
+void streams_advance(const struct step *, struct consumer_member *,
+    const struct parts *owned, bool changed);
+bool streams_is_quiet(const struct group *, const struct consumer_member *,
+    const struct streams_beat *);
+bool streams_ready(const struct group *);
+/* After a member's tasks moved: who asks, shall hear where they are. */
+void streams_moved(struct group *, const struct consumer_member *);
+/* Nobody is left to be shut down. */
+void streams_emptied(struct group *);
+void streams_settle(struct group *);             /* after a restart */
+bool streams_restore(struct group *, struct span topology);
+void streams_restore_member(struct group *, struct consumer_member *,
+    const struct streams_member *);
+void streams_check(const struct group *);
 
 /* migrate.c */
 enum kerr consumer_upgrade(const struct step *, const char **message);

@@ -84,6 +84,8 @@ group_config_init(struct group_config *c)
         .consumer_session_ms = 45000,
         .consumer_heartbeat_ms = 5000,
         .consumer_members_max = GROUP_MEMBERS_MAX,
+        .streams_session_ms = 45000,
+        .streams_heartbeat_ms = 5000,
     };
 }
 
@@ -466,13 +468,17 @@ group_member_count(const struct group *g)
 enum group_type
 group_type(const struct group *g)
 {
-    return g->consumer != NULL ? GROUP_CONSUMER : GROUP_CLASSIC;
+    return g->consumer == NULL        ? GROUP_CLASSIC
+        : g->consumer->streams != NULL ? GROUP_STREAMS
+                                       : GROUP_CONSUMER;
 }
 
 const char *
 group_type_name(enum group_type type)
 {
-    return type == GROUP_CONSUMER ? "consumer" : "classic";
+    return type == GROUP_CONSUMER ? "consumer"
+        : type == GROUP_STREAMS    ? "streams"
+                                   : "classic";
 }
 
 uint64_t

@@ -42,7 +42,9 @@ _Static_assert(GROUP_BYTES_MAX <= EPOCH_BYTES_MAX / 4, "an image fits");
     X(DEAD, "Dead")                                                            \
     /* of consumer groups, beside EMPTY, STABLE and DEAD */                    \
     X(ASSIGNING, "Assigning")                                                  \
-    X(RECONCILING, "Reconciling")
+    X(RECONCILING, "Reconciling")                                              \
+    /* of streams groups, beside these */                                      \
+    X(NOT_READY, "NotReady")
 
 enum group_state {
 #define X(name, text) GROUP_##name,
@@ -50,7 +52,7 @@ enum group_state {
 #undef X
 };
 
-enum group_type { GROUP_CLASSIC, GROUP_CONSUMER };
+enum group_type { GROUP_CLASSIC, GROUP_CONSUMER, GROUP_STREAMS };
 
 /* Times in milliseconds. Defaults (group_config_init) are Kafka's, but for
  * the initial delay, which is 0. */
@@ -69,6 +71,8 @@ struct group_config {
     int32_t consumer_session_ms;         /* group.consumer.session.timeout.ms */
     int32_t consumer_heartbeat_ms;       /* ...heartbeat.interval.ms */
     uint32_t consumer_members_max;       /* group.consumer.max.size */
+    int32_t streams_session_ms;          /* group.streams.session.timeout.ms */
+    int32_t streams_heartbeat_ms;        /* ...heartbeat.interval.ms */
 };
 
 /* What a group may set for itself (the configs of resource type GROUP).
@@ -76,6 +80,8 @@ struct group_config {
 struct group_tuning {
     int32_t consumer_session_ms;         /* consumer.session.timeout.ms */
     int32_t consumer_heartbeat_ms;       /* consumer.heartbeat.interval.ms */
+    int32_t streams_session_ms;          /* streams.session.timeout.ms */
+    int32_t streams_heartbeat_ms;        /* streams.heartbeat.interval.ms */
 };
 
 typedef void group_tuning_fn(void *arg, struct span group_id,
@@ -335,7 +341,7 @@ struct span group_id(const struct group *);
 enum group_state group_state(const struct group *);
 int32_t group_generation(const struct group *);
 enum group_type group_type(const struct group *);
-const char *group_type_name(enum group_type);    /* "classic", "consumer" */
+const char *group_type_name(enum group_type);    /* "classic"... */
 struct span group_protocol_type(const struct group *);   /* null: none */
 size_t group_member_count(const struct group *);
 /* The filters of ListGroups, regardless of case and outer blanks; an empty

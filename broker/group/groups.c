@@ -325,7 +325,11 @@ dispatch_classic(const struct step *s, const struct group_event *ev)
         consumer_end(g);
         consumer = false;
     }
-    if (ev->kind == GROUP_EV_JOIN) {
+    if (ev->kind == GROUP_EV_JOIN && consumer &&
+        g->consumer->streams != NULL) {
+        group_join_error(s, ev->token, KERR_INCONSISTENT_GROUP_PROTOCOL,
+            ev->join.member_id);
+    } else if (ev->kind == GROUP_EV_JOIN) {
         (consumer ? consumer_join : group_join)(s, ev);
     } else if (ev->kind == GROUP_EV_SYNC) {
         (consumer ? consumer_sync : group_sync)(s, ev);

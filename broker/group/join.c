@@ -78,6 +78,7 @@ has_room(const struct group *g, const struct group_join *join)
     case GROUP_DEAD:
     case GROUP_ASSIGNING:
     case GROUP_RECONCILING:
+    case GROUP_NOT_READY:
         break;
     }
     return true;

@@ -22,5 +22,9 @@ noinst_LIBRARIES += %D%/libgroup.a
     %D%/rebalance.c \
     %D%/reconcile.c \
     %D%/session.c \
+    %D%/streams.c %D%/streams.h %D%/streams_priv.h \
+    %D%/streams_assign.c \
+    %D%/streams_plan.c \
+    %D%/streams_topology.c \
     %D%/subscription.c
 EXTRA_DIST += %D%/README.md

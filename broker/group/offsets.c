@@ -398,7 +398,8 @@ group_offset_delete(const struct step *s, const struct group_event *ev)
 
     if (d->count > GROUP_COMMIT_MAX) {
         error = KERR_POLICY_VIOLATION;
-    } else if (g->state != GROUP_EMPTY && !group_uses_consumer_protocol(g)) {
+    } else if (g->state != GROUP_EMPTY && g->consumer == NULL &&
+        !group_uses_consumer_protocol(g)) {
         error = KERR_NON_EMPTY_GROUP;    /* who knows what it reads */
     }
     e = fx_reply(s->fx, GROUP_FX_OFFSETS_DELETED, ev->token, error);

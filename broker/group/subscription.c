@@ -57,6 +57,21 @@ read_topics(struct table *topics, struct span metadata)
     return true;
 }
 
+static void
+add_topology(struct subscription *sub, const struct streams_topology *t)
+{
+    for (uint32_t i = 0; t != NULL && i < t->count; i++) {
+        const struct streams_subtopology *s = &t->list[i];
+
+        for (uint32_t k = 0; k < s->source_count; k++) {
+            table_put(&sub->topics, s->sources[k], sub);
+        }
+        for (uint32_t k = 0; k < s->repartition_count; k++) {
+            table_put(&sub->topics, s->repartitions[k].name, sub);
+        }
+    }
+}
+
 /* The members of a consumer group say so themselves. */
 static void
 add_named(struct subscription *sub, const struct consumer_group *c)
@@ -99,12 +114,16 @@ subscription_init(struct subscription *sub, const struct group *g)
     table_init(&sub->topics);
     sub->known = true;
     sub->group = g;
-    sub->consumer = group_uses_consumer_protocol(g);
+    sub->consumer = group_uses_consumer_protocol(g) ||
+        (group_type(g) == GROUP_STREAMS && group_member_count(g) > 0);
     if (!sub->consumer) {
         return;
     }
     if (g->consumer != NULL) {
         add_named(sub, g->consumer);
+        if (g->consumer->streams != NULL) {
+            add_topology(sub, streams_topology(g));
+        }
     }
     TAILQ_FOREACH (m, &g->members, link) {
         const struct group_protocol *p = g->protocol_name.ptr == NULL

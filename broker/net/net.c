@@ -456,17 +456,19 @@ conn_starve(struct conn *c, struct chunk *frame, size_t len)
     }
 }
 
-void
+bool
 net_room(struct net *n)
 {
     struct conn_list list;
     struct conn *c;
+    bool any = false;
 
     TAILQ_INIT(&list);
     TAILQ_CONCAT(&list, &n->starved, starved_next);
     while ((c = TAILQ_FIRST(&list)) != NULL) {
         struct chunk *f = c->starved;
 
+        any = true;
         TAILQ_REMOVE(&list, c, starved_next);
         c->on_starved = false;
         c->starved = NULL;
@@ -478,6 +480,7 @@ net_room(struct net *n)
         conn_give(c, f, c->starved_len);
         conn_go_on(c);
     }
+    return any;
 }
 
 /* ---- writing ---- */

@@ -64,7 +64,7 @@ void net_stop_accepting(struct net *);
 /* At the end of a turn: writes what slots were filled with. */
 void net_flush(struct net *);
 /* Connections that stopped reading for want of room read on. */
-void net_room(struct net *);
+bool net_room(struct net *);
 
 /* ---- connections ---- */
 

@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libwire.a
     %D%/msg/offsets.h \
     %D%/msg/produce.h \
     %D%/msg/quotas.h \
+    %D%/msg/streams_groups.h \
     %D%/msg/topics.h \
     %D%/msg/txn.h \
     %D%/out.c \

@@ -16,6 +16,7 @@
 #include "wire/msg/offsets.h"
 #include "wire/msg/produce.h"
 #include "wire/msg/quotas.h"
+#include "wire/msg/streams_groups.h"
 #include "wire/msg/topics.h"
 #include "wire/msg/txn.h"
 
@@ -71,6 +72,7 @@ WIRE_QUOTAS_TYPES(DESCRIBE)
 WIRE_TXN_TYPES(DESCRIBE)
 WIRE_CONSUMER_TYPES(DESCRIBE)
 WIRE_CONSUMER_GROUPS_TYPES(DESCRIBE)
+WIRE_STREAMS_GROUPS_TYPES(DESCRIBE)
 /* clang-format on */
 
 /* -- messages of the APIs ------------------------------------------------ */

@@ -248,11 +248,19 @@ public final class StreamsSuite {
                 return;
             }
         }
-        Flow f = new Flow("streams", 1000);
+        Flow f = new Flow("streams", 4000);
         f.start();
-        f.feed(1000);
-        compare(f);
+        f.feed(400);
+        f.goesOn("the application works");
+        if (Tap.broker("kill") != null)
+            Tap.note("the broker said something");
+        Tap.equal(Tap.broker("again"), bootstrap,
+            "the broker is back after kill -9");
+        f.goesOn("the application goes on with it");
         Tap.ok(f.stop(), "the application stops");
+        f.start();
+        compare(f);
+        Tap.ok(f.stop(), "and stops again");
     }
 
     public static void main(String[] args) throws Exception {

@@ -1,6 +1,6 @@
 # tests/unit/api
 if HAVE_CMOCKA
-API_TESTS = %D%/admin %D%/alter %D%/cluster %D%/configs %D%/consumer_groups %D%/groups %D%/offsets %D%/quotas %D%/random %D%/random_admin \
+API_TESTS = %D%/admin %D%/alter %D%/cluster %D%/configs %D%/consumer_groups %D%/groups %D%/offsets %D%/quotas %D%/random %D%/random_admin %D%/streams_groups \
     %D%/txn %D%/txn_admin %D%/txn_crash
 check_PROGRAMS += $(API_TESTS)
 TESTS += $(API_TESTS)
@@ -16,6 +16,8 @@ API_TXN_KIT = $(API_TEST_KIT) %D%/txn_kit.c %D%/txn_kit.h
 %C%_txn_LDADD = $(API_TEST_LIBS)
 %C%_consumer_groups_SOURCES = %D%/consumer_groups.c $(API_TEST_KIT)
 %C%_consumer_groups_LDADD = $(API_TEST_LIBS)
+%C%_streams_groups_SOURCES = %D%/streams_groups.c $(API_TEST_KIT)
+%C%_streams_groups_LDADD = $(API_TEST_LIBS)
 %C%_txn_admin_SOURCES = %D%/txn_admin.c $(API_TXN_KIT)
 %C%_txn_admin_LDADD = $(API_TEST_LIBS)
 %C%_txn_crash_SOURCES = %D%/txn_crash.c $(API_TXN_KIT)

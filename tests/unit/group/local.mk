@@ -5,7 +5,7 @@ if HAVE_CMOCKA
 group_test_libs = broker/group/libgroup.a broker/record/librecord.a \
     broker/base/libbase.a $(CMOCKA_LIBS) $(XXHASH_LIBS)
 group_tests = %D%/assignor %D%/consumer %D%/consumer_noise %D%/consumer_sim \
-    %D%/groups %D%/join %D%/offsets %D%/pattern %D%/session %D%/sim %D%/static %D%/sync
+    %D%/groups %D%/join %D%/offsets %D%/pattern %D%/session %D%/sim %D%/static %D%/streams %D%/sync
 check_PROGRAMS += $(group_tests)
 TESTS += $(group_tests)
 %C%_assignor_SOURCES = %D%/assignor.c %D%/kit.c
@@ -30,6 +30,8 @@ TESTS += $(group_tests)
 %C%_sim_LDADD = $(group_test_libs)
 %C%_static_SOURCES = %D%/static.c %D%/kit.c
 %C%_static_LDADD = $(group_test_libs)
+%C%_streams_SOURCES = %D%/streams.c %D%/kit.c %D%/topics.c
+%C%_streams_LDADD = $(group_test_libs)
 %C%_sync_SOURCES = %D%/sync.c %D%/kit.c
 %C%_sync_LDADD = $(group_test_libs)
 endif
