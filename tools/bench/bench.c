@@ -4,6 +4,7 @@
 #include "bench/bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "bench/child.h"
 #include "bench/pump.h"
 #include "bench/raw.h"
+#include "client/client.h"
 #include "commands.h"
 #include "near.h"
 #include "parse.h"
@@ -35,6 +37,9 @@ const struct opt opts_bench[] = {
     {0, "whole", NULL, "the shop's own inventory application, too"},
     {0, "log-mb", "N", "of data, for fetch and start (1024)"},
     {0, "keys", "N", "in a store, for start after kill -9 (0)"},
+    {0, "against", "HOST:PORT", "the same load on that broker, too"},
+    {0, "against-pid", "PID", "its process, for its CPU time"},
+    {0, "against-flush", NULL, "its topics flush each record"},
     {0, "against-redis", NULL, "Redis beside us, appendfsync always"},
     {0, NULL, NULL, NULL},
 };
@@ -43,14 +48,19 @@ const struct opt opts_bench[] = {
 static const struct {
     const char *name;
     bench_fn *run;
+    bool own;                    /* wants a broker of its own: -b won't do */
+    bool client;                 /* clients alone: any Kafka can be a peer */
 } subjects[] = {
-    {"produce", bench_produce},
-    {"sync", bench_sync},
-    {"epoch", bench_epoch},
-    {"fetch", bench_fetch},
-    {"latency", bench_latency},
-    {"inventory", bench_inventory},
-    {"start", bench_start},
+    {"produce", bench_produce, false, true},
+    {"sync", bench_sync, false, true},
+    {"partitions", bench_partitions, false, true},
+    {"epoch", bench_epoch, true, false},
+    {"fetch", bench_fetch, false, true},
+    {"latency", bench_latency, false, true},
+    {"txn", bench_txn, false, true},
+    {"groups", bench_groups, false, true},
+    {"inventory", bench_inventory, true, false},
+    {"start", bench_start, true, false},
 };
 
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
@@ -94,6 +104,28 @@ sizes(struct bench *b, struct err *err)
 }
 
 static int
+peer_options(struct bench *b, struct err *err)
+{
+    struct child peer = {.foreign = true};
+
+    b->against = cli_get(b->cli, "against");
+    if (cli_int(b->cli, "against-pid", 0, 1, INT32_MAX, &b->against_pid,
+            err) < 0)
+        return -1;
+    b->against_flush = cli_has(b->cli, "against-flush");
+    if (b->against == NULL && (b->against_pid > 0 || b->against_flush))
+        return err_set(err, ERR_USAGE, "--against-%s goes with --against",
+            b->against_flush ? "flush" : "pid");
+    if (b->against_pid == 0)
+        return 0;
+    peer.pid = (pid_t)b->against_pid;
+    if (child_cpu_ns(&peer) == 0)
+        return err_set(err, ERR_USAGE, "--against-pid: there is no process "
+            "%lld", (long long)b->against_pid);
+    return 0;
+}
+
+static int
 options(struct bench *b, struct err *err)
 {
     int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -109,7 +141,7 @@ options(struct bench *b, struct err *err)
         || cli_int(cli, "producers", 0, 1, PUMP_CLIENTS_MAX, &b->producers,
             err) < 0
         || cli_int(cli, "rate", 1000, 1, 100000, &b->rate, err) < 0
-        || sizes(b, err) < 0)
+        || sizes(b, err) < 0 || peer_options(b, err) < 0)
         return -1;
     if (cli_has(cli, "secs") && (b->load_ms < 100 || b->load_ms > 3600000))
         return err_set(err, ERR_USAGE, "--secs: between 100ms and 1h");
@@ -150,15 +182,71 @@ subject_of(const char *word, struct err *err)
 /* ---- running ------------------------------------------------------------ */
 
 /* With all of them, those that need a broker of their own are left out when
- * one is given. */
+ * one is given, and those that no peer can take when there is one. */
 static bool
 is_due(const struct bench *b, int which, int i)
 {
     if (which != SUBJECTS)
         return which == i;
-    return b->bootstrap == NULL || (subjects[i].run != bench_epoch
-        && subjects[i].run != bench_inventory
-        && subjects[i].run != bench_start);
+    return (b->bootstrap == NULL || !subjects[i].own)
+        && (b->against == NULL || subjects[i].client);
+}
+
+/* Before anything is measured: is the peer there, and does it talk? */
+static int
+meet_peer(struct bench *b, int which, struct err *err)
+{
+    struct client *c;
+
+    if (b->against == NULL)
+        return 0;
+    if (which != SUBJECTS && !subjects[which].client)
+        return err_set(err, ERR_USAGE, "--against: %s is nothing that any "
+            "broker does", subjects[which].name);
+    c = topic_client(b->against, err);
+    if (c == NULL)
+        return err_prefix(err, "--against");
+    client_close(c);
+    return 0;
+}
+
+/* What one broker left in the page cache is written before the other is
+ * measured: who flushes nothing would else slow down whoever comes next. */
+static void
+settle(const struct bench *b)
+{
+    int fd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    syncfs(fd);
+    close(fd);
+}
+
+static int
+side(struct bench *b, int i, bool peer, struct err *err)
+{
+    if (b->against != NULL)
+        settle(b);
+    b->on_peer = b->report.on_peer = peer;
+    cli_say(b->cli, "measuring %s%s%s (%d of %d)", subjects[i].name,
+        peer ? " of " : "", peer ? b->against : "", b->turn + 1,
+        (int)b->repeats);
+    if (subjects[i].run(b, err) == 0)
+        return 0;
+    return peer ? err_prefix(err, "bench %s of %s", subjects[i].name,
+        b->against) : err_prefix(err, "bench %s", subjects[i].name);
+}
+
+/* Both, in turns the one first and the other. */
+static int
+sides(struct bench *b, int i, struct err *err)
+{
+    bool peer_first = b->against != NULL && b->turn % 2 == 1;
+
+    if (side(b, i, peer_first, err) < 0)
+        return -1;
+    return b->against == NULL ? 0 : side(b, i, !peer_first, err);
 }
 
 static int
@@ -168,10 +256,8 @@ run(struct bench *b, int which, struct err *err)
         for (int i = 0; i < SUBJECTS; i++) {
             if (!is_due(b, which, i))
                 continue;
-            cli_say(b->cli, "measuring %s (%d of %d)", subjects[i].name,
-                b->turn + 1, (int)b->repeats);
-            if (subjects[i].run(b, err) < 0)
-                return err_prefix(err, "bench %s", subjects[i].name);
+            if (sides(b, i, err) < 0)
+                return -1;
         }
     }
     return 0;
@@ -202,27 +288,50 @@ text_cell(struct sheet *s, const char *text)
         sheet_null(s);
 }
 
+/* Cells that are there with a peer only. */
+static void
+peer_cells(struct sheet *s, const struct report *r,
+    const struct report_row *row)
+{
+    struct summary a = {0};
+    bool known = report_against(r, row, &a);
+
+    cell(s, a.median, known);
+    cell(s, a.min, known && row->count > 1);
+    cell(s, a.max, known && row->count > 1);
+}
+
 static void
 print_sheet(const struct bench *b)
 {
-    static const char *const columns[] = {"what", "figure", "unit", "min",
+    static const char *const alone[] = {"what", "figure", "unit", "min",
         "max", "floor", "ratio", "goal", "durability", NULL};
+    static const char *const beside[] = {"what", "broker", "figure", "unit",
+        "min", "max", "ours/theirs", "least", "most", "floor", "ratio", "goal",
+        "durability", NULL};
+    const struct report *r = &b->report;
+    const struct report_row *row;
     struct sheet s;
+    size_t iter = 0;
 
-    sheet_init(&s, stdout, b->cli->output, b->cli->color, columns);
-    for (size_t i = 0; i < b->report.count; i++) {
-        const struct report_row *row = &b->report.rows[i];
+    sheet_init(&s, stdout, b->cli->output, b->cli->color,
+        r->against != NULL ? beside : alone);
+    while ((row = report_next(r, &iter)) != NULL) {
         struct summary v = report_value(row), f = report_floor(row);
 
         sheet_cstr(&s, row->name);
+        if (r->against != NULL)
+            sheet_cstr(&s, row->peer ? r->against : "penstock");
         cell(&s, v.median, true);
         text_cell(&s, row->unit);
         cell(&s, v.min, row->count > 1);
         cell(&s, v.max, row->count > 1);
+        if (r->against != NULL)
+            peer_cells(&s, r, row);
         cell(&s, f.median, f.median > 0);
         cell(&s, report_ratio(row).median, f.median > 0);
         text_cell(&s, row->goal);
-        sheet_cstr(&s, b->report.durability);
+        text_cell(&s, row->peer ? r->peer_durability : r->durability);
     }
     sheet_end(&s);
 }
@@ -256,7 +365,11 @@ cmd_bench(struct cli *cli)
         return cli_fail(cli, &err);
     cli_catch_signals();
     report_init(&b.report, b.durability);
-    rc = folder_make(&b, cli_get(cli, "dir"), &err);
+    b.report.against = b.against;
+    b.report.peer_durability = b.against_flush ? "flush.messages=1" : "";
+    rc = meet_peer(&b, which, &err);
+    if (rc == 0)
+        rc = folder_make(&b, cli_get(cli, "dir"), &err);
     if (rc == 0)
         rc = run(&b, which, &err);
     folder_remove(b.dir);

@@ -11,6 +11,10 @@
  *  3. Latency under a rate is counted from the moment when a record was due,
  *     not from when we came to send it (coordinated omission).
  *  4. Every wait has an end, and every wait ends by Ctrl-C (cli_stop).
+ *  5. A peer (--against) gets the same load from the same client in the same
+ *     run, one time after us, the next time before us. Nothing in a load may
+ *     ask who is under it; only floors, which are the machine's, are taken
+ *     with ours alone.
  *
  * Ownership: the caller's struct, borrowed by everything below.
  * Thread: one.
@@ -38,6 +42,10 @@ struct bench {
     int64_t size, batch, producers, rate;
     int64_t products, orders, log_mb, keys;
     bool against_redis, whole;
+    const char *against;         /* the peer's address, or NULL */
+    int64_t against_pid;         /* its process; 0: unknown */
+    bool against_flush;          /* its topics flush each record */
+    bool on_peer;                /* the load is the peer's now */
     int turn;                    /* which repetition this is, from 0 */
 };
 
@@ -72,7 +80,7 @@ bench_cpu_ns(void)
 typedef int bench_fn(struct bench *, struct err *);
 
 bench_fn bench_produce, bench_sync, bench_epoch, bench_fetch, bench_latency,
-    bench_inventory, bench_start;
+    bench_inventory, bench_start, bench_txn, bench_groups, bench_partitions;
 
 /* -1 and EINTR if the user wants no more. */
 int bench_stopped(struct err *);

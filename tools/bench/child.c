@@ -189,10 +189,14 @@ int
 child_start_or_use(struct child *c, struct bench *b, const char *name,
     struct err *err)
 {
-    if (b->bootstrap == NULL)
+    if (!b->on_peer && b->bootstrap == NULL)
         return child_start(c, b, name, child_no_apps, err);
     memset(c, 0, sizeof *c);
-    snprintf(c->address, sizeof c->address, "%s", b->bootstrap);
+    c->foreign = true;
+    c->flush = b->on_peer && b->against_flush;
+    c->pid = b->on_peer ? (pid_t)b->against_pid : 0;
+    snprintf(c->address, sizeof c->address, "%s",
+        b->on_peer ? b->against : b->bootstrap);
     return 0;
 }
 
@@ -204,7 +208,7 @@ child_stop(struct child *c, int sig)
     int64_t end = bench_now_ns() + (int64_t)STOP_MS * 1000000;
     struct timespec nap = {.tv_nsec = 2000000};
 
-    if (c->pid <= 0)
+    if (c->pid <= 0 || c->foreign)
         return;
     kill(c->pid, sig);
     while (waitpid(c->pid, NULL, WNOHANG) == 0) {

@@ -20,7 +20,9 @@
 #include "penstock/streams.h"
 
 struct child {
-    pid_t pid;                   /* 0: none */
+    pid_t pid;                   /* 0: none, or unknown */
+    bool foreign;                /* not ours: measured, never stopped */
+    bool flush;                  /* topics made there flush each record */
     char address[BENCH_NAME_MAX];        /* "127.0.0.1:40123" */
     char http[BENCH_NAME_MAX];   /* "127.0.0.1:40124", "" if it told none */
     char data[BENCH_PATH_MAX];
@@ -30,7 +32,8 @@ struct child {
  * there. apps NULL: executed anew, with the program's own applications. */
 int child_start(struct child *, struct bench *, const char *name,
     const struct ps_app *apps, struct err *);
-/* As above, or, with -b, the address of the broker that runs: pid is 0. */
+/* As above; or the peer, while the load is the peer's; or, with -b, the
+ * broker that runs, whose pid is 0. */
 int child_start_or_use(struct child *, struct bench *, const char *name,
     struct err *);
 /* By a signal: SIGTERM for a clean end, SIGKILL for the other. Waits. */

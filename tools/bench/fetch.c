@@ -17,10 +17,9 @@
 
 enum { IN_FLIGHT = 5, CHUNK = 1 << 20, FLOOR_MS = 700 };
 
-#define TOPIC "bench-fetch"
-
 static int
-fill(struct bench *b, const char *address, struct err *err)
+fill(struct bench *b, const char *address, const char *topic,
+    struct err *err)
 {
     int64_t left = b->log_mb << 20, per = b->batch / (b->size + 10);
     struct raw raw = {.fd = -1};
@@ -28,9 +27,7 @@ fill(struct bench *b, const char *address, struct err *err)
     struct span frame;
     struct shot shot;
 
-    if (topic_make(address, TOPIC, 1, err) < 0)
-        return -1;
-    shot_make(&shot, TOPIC, 0, per > 0 ? per : 1, b->size);
+    shot_make(&shot, topic, 0, per > 0 ? per : 1, b->size);
     rc = raw_open(&raw, address, err);
     while (rc == 0 && (left > 0 || in_flight > 0)) {
         if (left > 0 && in_flight < IN_FLIGHT) {
@@ -52,6 +49,7 @@ fill(struct bench *b, const char *address, struct err *err)
 
 struct read_result {
     double bytes_s, server_ns, client_ns;        /* ns: CPU a KiB */
+    double record_ns;            /* the server's CPU a record */
 };
 
 static int
@@ -77,8 +75,8 @@ read_through(struct raw_fetch *f, struct raw *raw, int64_t bytes,
 }
 
 static int
-read_all(struct bench *b, const struct child *c, struct read_result *r,
-    struct err *err)
+read_all(struct bench *b, const struct child *c, const char *topic,
+    struct read_result *r, struct err *err)
 {
     int64_t began, server, client;
     struct raw_fetch f;
@@ -86,7 +84,7 @@ read_all(struct bench *b, const struct child *c, struct read_result *r,
     double kib;
     int rc;
 
-    raw_fetch_init(&f, TOPIC, 1);
+    raw_fetch_init(&f, topic, 1);
     rc = raw_open(&raw, c->address, err);
     began = bench_now_ns();
     server = child_cpu_ns(c);
@@ -97,6 +95,7 @@ read_all(struct bench *b, const struct child *c, struct read_result *r,
     if (rc == 0) {
         r->bytes_s = kib * 1024e9 / (double)(bench_now_ns() - began);
         r->server_ns = (double)(child_cpu_ns(c) - server) / kib;
+        r->record_ns = r->server_ns * kib / (double)f.records;
         r->client_ns = (double)(bench_cpu_ns() - client) / kib;
     }
     raw_close(&raw);
@@ -118,20 +117,24 @@ add(struct bench *b, const char *how, const char *key, const char *name,
 }
 
 static int
-measure(struct bench *b, const struct child *c, const char *how,
-    const char *goal, struct err *err)
+measure(struct bench *b, const struct child *c, const char *topic,
+    const char *how, const char *goal, struct err *err)
 {
-    struct floor_stream f;
+    struct floor_stream f = {0};
     struct read_result r = {0};
 
-    if (read_all(b, c, &r, err) < 0
-        || floor_stream(CHUNK, FLOOR_MS, &f, err) < 0)
+    if (read_all(b, c, topic, &r, err) < 0)
+        return -1;
+    if (!b->on_peer && floor_stream(CHUNK, FLOOR_MS, &f, err) < 0)
         return -1;
     add(b, how, "mb_per_s", "bytes", "MB/s", r.bytes_s / 1e6, f.bytes_s / 1e6,
         goal);
-    if (c->pid > 0)
+    if (c->pid > 0) {
         add(b, how, "server_ns_per_kb", "server CPU", "ns/KB", r.server_ns,
             f.sent_ns, "400");
+        add(b, how, "server_ns_per_record", "CPU/record", "ns", r.record_ns,
+            0, NULL);
+    }
     add(b, how, "client_ns_per_kb", "client CPU", "ns/KB", r.client_ns, 0,
         NULL);
     return 0;
@@ -139,27 +142,31 @@ measure(struct bench *b, const struct child *c, const char *how,
 
 /* After a clean stop, so that everything stands in segments. */
 static int
-cold(struct bench *b, struct child *c, struct err *err)
+cold(struct bench *b, struct child *c, const char *topic, struct err *err)
 {
     child_stop(c, SIGTERM);
     folder_forget(c->data);
     if (child_start(c, b, "fetch", child_no_apps, err) < 0)
         return -1;
-    return measure(b, c, "cold", NULL, err);
+    return measure(b, c, topic, "cold", NULL, err);
 }
 
 int
 bench_fetch(struct bench *b, struct err *err)
 {
+    char topic[BENCH_NAME_MAX] = "";
     struct child c;
     int rc = child_start_or_use(&c, b, "fetch", err);
 
     if (rc == 0)
-        rc = fill(b, c.address, err);
+        rc = topic_for(&c, "fetch", 1, topic, err);
     if (rc == 0)
-        rc = measure(b, &c, "hot", "3 x Kafka", err);
-    if (rc == 0 && b->bootstrap == NULL)
-        rc = cold(b, &c, err);
+        rc = fill(b, c.address, topic, err);
+    if (rc == 0)
+        rc = measure(b, &c, topic, "hot", "3 x Kafka", err);
+    if (rc == 0 && !c.foreign)
+        rc = cold(b, &c, topic, err);
+    topic_drop(&c, topic);
     child_stop(&c, SIGTERM);
     folder_remove(c.data);
     return rc;

@@ -57,29 +57,38 @@ same_value(void *arg, int64_t n)
 }
 
 static int
-to_the_tail(struct bench *b, const struct child *c, struct payload *p,
-    struct err *err)
+to_the_tail(struct bench *b, const struct child *c, const char *topic,
+    struct payload *p, struct err *err)
 {
     struct tail_load load = {.address = c->address,
-        .from = "bench-latency",
-        .to = "bench-latency",
+        .from = topic,
+        .to = topic,
         .from_partitions = 1,
         .to_partitions = 1,
         .rate = b->rate,
         .ms = bench_ms(b, LATENCY_MS),
         .value = same_value,
         .arg = p};
+    struct floor_ack f = {0};
     struct tail_result r;
-    struct floor_ack f;
+    int64_t cpu;
 
-    if (topic_make(c->address, load.from, 1, err) < 0
-        || floor_ack(b, b->size + 512, (size_t)b->size + 150, 60, &f, err) < 0
-        || tail_run(&load, &r, err) < 0)
+    if (!b->on_peer
+        && floor_ack(b, b->size + 512, (size_t)b->size + 150, 60, &f, err) < 0)
         return -1;
+    cpu = child_cpu_ns(c);
+    if (tail_run(&load, &r, err) < 0)
+        return -1;
+    cpu = child_cpu_ns(c) - cpu;
     latency_tell(b, "latency", "producer to consumer", &r.seen, &f,
         "3 floors + 200", "10 floors");
     latency_tell(b, "latency_ack", "producer to ack", &r.acked, &f, NULL,
         NULL);
+    if (c->pid > 0)
+        report_add(&b->report, &(struct figure){
+            .key = "latency_server_us_per_record",
+            .name = "producer to consumer: CPU/record", .unit = "us",
+            .value = (double)cpu / 1e3 / (double)r.total});
     return 0;
 }
 
@@ -87,12 +96,16 @@ int
 bench_latency(struct bench *b, struct err *err)
 {
     struct payload p = {xmalloc((size_t)b->size), (size_t)b->size};
+    char topic[BENCH_NAME_MAX] = "";
     struct child c;
     int rc = child_start_or_use(&c, b, "latency", err);
 
     world_random(world_real(), p.bytes, p.size);
     if (rc == 0)
-        rc = to_the_tail(b, &c, &p, err);
+        rc = topic_for(&c, "latency", 1, topic, err);
+    if (rc == 0)
+        rc = to_the_tail(b, &c, topic, &p, err);
+    topic_drop(&c, topic);
     child_stop(&c, SIGTERM);
     folder_remove(c.data);
     free(p.bytes);

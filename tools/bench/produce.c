@@ -61,6 +61,7 @@ flood(struct load *l, int64_t ms, struct err *err)
 
 struct taken {
     double bytes_s, records_s, server_ns, client_ns;     /* ns: CPU a KiB */
+    double record_ns;            /* the server's CPU a record */
     double memory;
 };
 
@@ -86,6 +87,8 @@ flood_measured(struct load *l, const struct child *c, int64_t ms,
     t->bytes_s = kib * 1024 / secs;
     t->records_s = (double)((l->acked - acked) * l->shot.records) / secs;
     t->server_ns = (double)(child_cpu_ns(c) - server) / kib;
+    t->record_ns = t->server_ns * kib
+        / (double)((l->acked - acked) * l->shot.records);
     t->client_ns = (double)(bench_cpu_ns() - client) / kib;
     t->memory = (double)child_memory(c);
     return 0;
@@ -141,6 +144,8 @@ tell(struct bench *b, const struct child *c, const char *what, int64_t size,
         ADD("server_ns_per_kb", "server CPU", .unit = "ns/KB",
             .value = t->server_ns, .floor = f->cpu_ns, .floor_is = copies,
             .goal = "1100");
+        ADD("server_ns_per_record", "CPU/record", .unit = "ns",
+            .value = t->record_ns);
         ADD("memory_mb", "server memory", .unit = "MB",
             .value = t->memory / 1e6, .goal = "64");
     }
@@ -154,22 +159,24 @@ one_size(struct bench *b, const struct child *c, const char *what,
     int64_t size, struct err *err)
 {
     int64_t records = b->batch / (size + 10);
+    char topic[BENCH_NAME_MAX];
     struct taken t = {0};
+    struct floors f = {0};
     struct meter before;
-    struct floors f;
     struct load l;
     int rc;
 
     memset(&l, 0, sizeof l);
-    if (topic_make(c->address, "bench-produce", 1, err) < 0)
+    if (topic_for(c, "produce", 1, topic, err) < 0)
         return -1;
-    shot_make(&l.shot, "bench-produce", 0, records > 0 ? records : 1, size);
+    shot_make(&l.shot, topic, 0, records > 0 ? records : 1, size);
     meter_read(c, &before);
     rc = raw_open(&l.raw, c->address, err);
     if (rc == 0)
         rc = flood_measured(&l, c, bench_ms(b, PRODUCE_MS), &t, err);
     raw_close(&l.raw);
-    if (rc == 0)
+    topic_drop(c, topic);
+    if (rc == 0 && !b->on_peer)
         rc = floors_of(b, c, &l, &before, &f, err);
     if (rc == 0)
         tell(b, c, what, size, &t, &f);

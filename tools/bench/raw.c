@@ -175,6 +175,24 @@ shot_release(struct shot *s)
     buf_release(&s->frame);
 }
 
+struct shot *
+shots_make(const char *topic, int64_t partitions, int64_t size)
+{
+    struct shot *shots = xcalloc((size_t)partitions, sizeof *shots);
+
+    for (int64_t i = 0; i < partitions; i++)
+        shot_make(&shots[i], topic, (int32_t)i, 1, size);
+    return shots;
+}
+
+void
+shots_free(struct shot *shots, int64_t count)
+{
+    for (int64_t i = 0; shots != NULL && i < count; i++)
+        shot_release(&shots[i]);
+    free(shots);
+}
+
 int
 shot_answered(struct raw *r, struct span frame, struct err *err)
 {
@@ -222,49 +240,6 @@ topic_client(const char *address, struct err *err)
         .stop = &cli_stop};
 
     return client_open(&conf, err);
-}
-
-static int
-create(struct client *c, const char *name, int64_t partitions, struct err *err)
-{
-    struct create_topics_request rq;
-    struct create_topics_request_topic t;
-    struct create_topics_response *answer;
-    struct arena arena;
-    int rc, code;
-
-    wire_init(&create_topics_request_type, &rq);
-    wire_init(&create_topics_request_topic_type, &t);
-    t.name = span_str(name);
-    t.num_partitions = (int32_t)partitions;
-    t.replication_factor = 1;
-    rq.topics.v = &t;
-    rq.topics.n = 1;
-    arena_init(&arena, MIB);
-    rc = client_call(c, API_CREATE_TOPICS, &rq, &arena, &answer, err);
-    if (rc == 0 && answer->topics.n == 1) {
-        code = answer->topics.v[0].error_code;
-        if (code != 0 && code != KERR_TOPIC_ALREADY_EXISTS)
-            rc = client_refused(err, code, "make topic %s", name);
-    }
-    arena_release(&arena);
-    return rc;
-}
-
-int
-topic_make(const char *address, const char *name, int64_t partitions,
-    struct err *err)
-{
-    struct client *c = topic_client(address, err);
-    int rc;
-
-    if (c == NULL)
-        return -1;
-    rc = create(c, name, partitions, err);
-    if (rc == 0 && client_topic(c, name, err) == NULL)
-        rc = -1;
-    client_close(c);
-    return rc;
 }
 
 int

@@ -44,6 +44,9 @@ void shot_make(struct shot *, const char *topic, int32_t partition,
 void shot_wrap(struct shot *, const char *topic, int32_t partition,
     struct span batch, int64_t records);
 void shot_release(struct shot *);
+/* One for each partition, of one record; shots_free() takes them back. */
+struct shot *shots_make(const char *topic, int64_t partitions, int64_t size);
+void shots_free(struct shot *, int64_t count);
 /* 0, or -1: the answer refuses, or is none. */
 int shot_answered(struct raw *, struct span frame, struct err *);
 /* Both: sends, and waits for the ack. */
@@ -75,7 +78,16 @@ int raw_fetch_take(struct raw_fetch *, struct raw *, struct span frame,
 
 /* ---- around ------------------------------------------------------------- */
 
-/* Makes the topic; one that exists is made use of. */
+/* A topic for one load: in a broker of our own "bench-WHAT", which may exist;
+ * in another's one with a name that nobody has, which topic_drop() takes away
+ * again. */
+struct child;
+int topic_for(const struct child *, const char *what, int64_t partitions,
+    char name[BENCH_NAME_MAX], struct err *);
+/* Nothing in a broker of our own; what fails here fails silently. */
+void topic_drop(const struct child *, const char *name);
+/* Makes the topic, and waits until every partition of it answers; one that
+ * exists is made use of. */
 int topic_make(const char *address, const char *name, int64_t partitions,
     struct err *err);
 struct client;

@@ -19,6 +19,9 @@ report_init(struct report *r, const char *durability)
     r->rows = xcalloc(REPORT_ROWS_MAX, sizeof *r->rows);
     r->count = 0;
     r->durability = durability;
+    r->against = NULL;
+    r->peer_durability = "";
+    r->on_peer = false;
 }
 
 void
@@ -41,7 +44,8 @@ row_of(struct report *r, const struct figure *f)
     struct report_row *row;
 
     for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->rows[i].key, f->key) == 0)
+        if (strcmp(r->rows[i].key, f->key) == 0
+            && r->rows[i].peer == r->on_peer)
             return &r->rows[i];
     }
     assert(r->count < REPORT_ROWS_MAX);
@@ -49,8 +53,10 @@ row_of(struct report *r, const struct figure *f)
     copy(row->key, sizeof row->key, f->key);
     copy(row->name, sizeof row->name, f->name);
     copy(row->unit, sizeof row->unit, f->unit);
-    copy(row->floor_is, sizeof row->floor_is, f->floor_is);
-    copy(row->goal, sizeof row->goal, f->goal);
+    copy(row->floor_is, sizeof row->floor_is,
+        f->floor > 0 ? f->floor_is : NULL);
+    copy(row->goal, sizeof row->goal, r->on_peer ? NULL : f->goal);
+    row->peer = r->on_peer;
     return row;
 }
 
@@ -113,6 +119,59 @@ report_ratio(const struct report_row *row)
     return report_summary(ratios, row->count);
 }
 
+/* ---- two brokers -------------------------------------------------------- */
+
+const struct report_row *
+report_other(const struct report *r, const struct report_row *row)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->rows[i].peer != row->peer
+            && strcmp(r->rows[i].key, row->key) == 0)
+            return &r->rows[i];
+    }
+    return NULL;
+}
+
+/* A loss in percent may be 0 or less: no quotient of it says anything. */
+bool
+report_against(const struct report *r, const struct report_row *ours,
+    struct summary *out)
+{
+    const struct report_row *theirs = report_other(r, ours);
+    double ratios[REPORT_REPEATS_MAX];
+    int count = 0;
+
+    if (theirs == NULL || ours->peer || strcmp(ours->unit, "%") == 0)
+        return false;
+    for (int i = 0; i < ours->count && i < theirs->count; i++) {
+        if (theirs->values[i] > 0)
+            ratios[count++] = ours->values[i] / theirs->values[i];
+    }
+    if (count > 0)
+        *out = report_summary(ratios, count);
+    return count > 0;
+}
+
+/* *iter counts rows twice: 2 i is row i, 2 i + 1 the peer's beside it. */
+const struct report_row *
+report_next(const struct report *r, size_t *iter)
+{
+    for (; *iter < 2 * r->count; ++*iter) {
+        const struct report_row *row = &r->rows[*iter / 2];
+        const struct report_row *other = report_other(r, row);
+
+        if (*iter % 2 == 0 && (!row->peer || other == NULL)) {
+            ++*iter;
+            return row;
+        }
+        if (*iter % 2 == 1 && !row->peer && other != NULL) {
+            ++*iter;
+            return other;
+        }
+    }
+    return NULL;
+}
+
 /* ---- as text ------------------------------------------------------------ */
 
 void
@@ -154,11 +213,13 @@ text_if_any(struct json *j, const char *key, const char *text)
 static void
 row_json(const struct report *r, const struct report_row *row, struct json *j)
 {
-    struct summary v = report_value(row), f = report_floor(row);
+    struct summary v = report_value(row), f = report_floor(row), a;
+    const struct report_row *other = report_other(r, row);
 
     json_object_begin(j);
     json_kv_cstr(j, "key", row->key);
     json_kv_cstr(j, "name", row->name);
+    json_kv_cstr(j, "broker", row->peer ? r->against : "penstock");
     number(j, "value", v.median);
     json_kv_cstr(j, "unit", row->unit);
     number(j, "min", v.min);
@@ -170,26 +231,51 @@ row_json(const struct report *r, const struct report_row *row, struct json *j)
     }
     text_if_any(j, "floor_is", row->floor_is);
     text_if_any(j, "goal", row->goal);
-    json_kv_cstr(j, "durability", r->durability);
+    text_if_any(j, "durability",
+        row->peer ? r->peer_durability : r->durability);
+    if (!row->peer && other != NULL)
+        number(j, "peer", report_value(other).median);
+    if (report_against(r, row, &a)) {
+        number(j, "against", a.median);
+        number(j, "against_min", a.min);
+        number(j, "against_max", a.max);
+    }
     json_object_end(j);
+}
+
+/* Each figure by its key; the peer's have "peer_" before it. */
+static void
+figures_json(const struct report *r, struct json *j)
+{
+    char key[sizeof r->rows->key + 8];
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct report_row *row = &r->rows[i];
+
+        snprintf(key, sizeof key, "%s%s", row->peer ? "peer_" : "", row->key);
+        number(j, key, report_value(row).median);
+    }
 }
 
 void
 report_json(const struct report *r, struct buf *out)
 {
+    const struct report_row *row;
     struct json j;
+    size_t iter = 0;
 
     json_init(&j, out);
     json_object_begin(&j);
     json_kv_cstr(&j, "version", PACKAGE_VERSION);
     json_kv_int(&j, "cores", sysconf(_SC_NPROCESSORS_ONLN));
     json_kv_cstr(&j, "durability", r->durability);
-    for (size_t i = 0; i < r->count; i++)
-        number(&j, r->rows[i].key, report_value(&r->rows[i]).median);
+    if (r->against != NULL)
+        json_kv_cstr(&j, "against", r->against);
+    figures_json(r, &j);
     json_key(&j, "rows");
     json_array_begin(&j);
-    for (size_t i = 0; i < r->count; i++)
-        row_json(r, &r->rows[i], &j);
+    while ((row = report_next(r, &iter)) != NULL)
+        row_json(r, row, &j);
     json_array_end(&j);
     json_object_end(&j);
     buf_put_u8(out, '\n');

@@ -12,13 +12,12 @@
 #include "bench/floor.h"
 #include "bench/pump.h"
 
-enum { SYNC_MS = 3000, MANY_PARTITIONS = 1000, MANY_CLIENTS = 64 };
+enum { SYNC_MS = 3000 };
 
 struct sync {
     struct bench *bench;
     struct child child;
-    struct shot *shots;          /* one for each partition */
-    size_t shot_count;
+    struct shot *shot;
 };
 
 static const struct {
@@ -48,37 +47,14 @@ add(struct bench *b, const char *who, int n, const char *key,
 }
 
 static int
-shots_make(struct sync *s, const char *topic, int64_t partitions,
-    struct err *err)
-{
-    if (topic_make(s->child.address, topic, partitions, err) < 0)
-        return -1;
-    s->shot_count = (size_t)partitions;
-    s->shots = xcalloc(s->shot_count, sizeof *s->shots);
-    for (size_t i = 0; i < s->shot_count; i++)
-        shot_make(&s->shots[i], topic, (int32_t)i, 1, s->bench->size);
-    return 0;
-}
-
-static void
-shots_free(struct sync *s)
-{
-    for (size_t i = 0; i < s->shot_count; i++)
-        shot_release(&s->shots[i]);
-    free(s->shots);
-    s->shots = NULL;
-    s->shot_count = 0;
-}
-
-static int
 run(struct sync *s, int clients, struct pump_result *r, struct err *err)
 {
     struct pump p = {.address = s->child.address,
         .clients = clients,
         .ms = bench_ms(s->bench, SYNC_MS),
         .child = &s->child,
-        .shots = s->shots,
-        .shot_count = s->shot_count,
+        .shots = s->shot,
+        .shot_count = 1,
         .whole = pump_whole_frame,
         .check = pump_check_frame};
 
@@ -91,16 +67,18 @@ static int
 crowd(struct sync *s, int n, const char *goal, struct err *err)
 {
     struct bench *b = s->bench;
-    int64_t block = n * (s->shots[0].bytes + 64) + 512;
+    int64_t block = n * (s->shot->bytes + 64) + 512;
     bool after = b->turn % 2 == 1;
+    struct floor_ack f = {0};
     struct pump_result r;
-    struct floor_ack f;
 
-    if (!after && floor_ack(b, block, s->shots[0].frame.len, 60, &f, err) < 0)
+    if (!after && !b->on_peer
+        && floor_ack(b, block, s->shot->frame.len, 60, &f, err) < 0)
         return -1;
     if (run(s, n, &r, err) < 0)
         return -1;
-    if (after && floor_ack(b, block, s->shots[0].frame.len, 60, &f, err) < 0)
+    if (after && !b->on_peer
+        && floor_ack(b, block, s->shot->frame.len, 60, &f, err) < 0)
         return -1;
     add(b, "sync", n, "acks_per_s", "acks", "/s", r.rate, n * f.rate, goal);
     add(b, "sync", n, "p50_us", "p50", "us",
@@ -161,7 +139,7 @@ crowds_run(struct sync *s, struct err *err)
             continue;
         if (crowd(s, n, crowds[i].goal, err) < 0)
             return -1;
-        if (b->against_redis && against_redis(s, n, err) < 0)
+        if (b->against_redis && !b->on_peer && against_redis(s, n, err) < 0)
             return -1;
     }
     if (b->producers > 0 && b->producers != 1 && b->producers != 16
@@ -170,41 +148,21 @@ crowds_run(struct sync *s, struct err *err)
     return 0;
 }
 
-/* ---- one partition against many ----------------------------------------- */
-
-/* One flush serves them all, so the number of partitions should not tell. */
-static int
-partitions_run(struct sync *s, struct err *err)
-{
-    struct bench *b = s->bench;
-    struct pump_result one, many;
-
-    if (run(s, MANY_CLIENTS, &one, err) < 0)
-        return -1;
-    shots_free(s);
-    if (shots_make(s, "bench-wide", MANY_PARTITIONS, err) < 0
-        || run(s, MANY_CLIENTS, &many, err) < 0)
-        return -1;
-    report_add(&b->report, &(struct figure){.key = "sync_1000_partitions",
-        .name = "64 producers, 1000 partitions", .unit = "acks/s",
-        .value = many.rate, .floor = one.rate,
-        .floor_is = "the same with 1 partition", .goal = "at least 0.95"});
-    return 0;
-}
-
 int
 bench_sync(struct bench *b, struct err *err)
 {
     struct sync s = {.bench = b};
+    char topic[BENCH_NAME_MAX] = "";
     int rc = child_start_or_use(&s.child, b, "sync", err);
 
     if (rc == 0)
-        rc = shots_make(&s, "bench-sync", 1, err);
-    if (rc == 0)
+        rc = topic_for(&s.child, "sync", 1, topic, err);
+    if (rc == 0) {
+        s.shot = shots_make(topic, 1, b->size);
         rc = crowds_run(&s, err);
-    if (rc == 0 && b->producers == 0)
-        rc = partitions_run(&s, err);
-    shots_free(&s);
+    }
+    shots_free(s.shot, 1);
+    topic_drop(&s.child, topic);
     child_stop(&s.child, SIGTERM);
     folder_remove(s.child.data);
     return rc;

@@ -289,6 +289,7 @@ tail_run(const struct tail_load *conf, struct tail_result *result,
         && raw_open(&t.consumer, conf->address, err) == 0 && ask(&t) == 0)
         rc = flow(&t);
     result->sent = t.total - t.warm;
+    result->total = t.total;
     raw_close(&t.producer);
     raw_close(&t.consumer);
     raw_fetch_release(&t.fetch);

@@ -27,7 +27,8 @@ struct tail_load {
 
 struct tail_result {
     struct histogram seen, acked;        /* ns */
-    int64_t sent;
+    int64_t sent;                /* of those that count */
+    int64_t total;               /* with those of the warm-up */
 };
 
 int tail_run(const struct tail_load *, struct tail_result *, struct err *);

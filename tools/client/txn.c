@@ -179,6 +179,10 @@ client_txn_end(struct client_txn *t, bool commit, struct err *err)
     req.producer_epoch = t->producer_epoch;
     req.committed = commit;
     rc = ask(t->client, API_END_TXN, &req, &a, end_error, t->id, &resp, err);
+    if (rc == 0 && resp->producer_id >= 0 && resp->producer_epoch >= 0) {
+        t->producer_id = resp->producer_id;
+        t->producer_epoch = resp->producer_epoch;
+    }
     arena_release(&a);
     return rc;
 }

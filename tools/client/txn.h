@@ -27,7 +27,9 @@ int client_txn_open(struct client *, const char *id, int timeout_ms,
 /* Before the first batch to a partition. */
 int client_txn_join(struct client_txn *, const struct client_topic *,
     int32_t partition, struct err *);
-/* Also ends what never was begun: then nothing is sent. */
+/* Also ends what never was begun: then nothing is sent. Another one may
+ * follow, of whoever counts: from EndTxn version 5 on the producer has a new
+ * epoch, or id, and its sequences begin at 0; before, they go on (KIP-890). */
 int client_txn_end(struct client_txn *, bool commit, struct err *);
 /* The coordinator, which is our node; waits until it has loaded. */
 int client_txn_coordinator(struct client *, const char *id, struct err *);

@@ -1,5 +1,5 @@
 # Unit tests of tools/bench: the figures, and what the clients take for an
-# answer. What is measured is not tested.
+# answer; the command beside a peer. What is measured is not tested.
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/report %D%/pump
 TESTS += %D%/report %D%/pump
@@ -10,3 +10,6 @@ BENCH_TEST_LIBS = tools/bench/libbench.a $(PENSTOCK_LIBS) $(CMOCKA_LIBS) \
 %C%_pump_SOURCES = %D%/pump.c
 %C%_pump_LDADD = $(BENCH_TEST_LIBS)
 endif
+
+dist_check_SCRIPTS += %D%/peers.t
+TESTS += %D%/peers.t

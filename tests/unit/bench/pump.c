@@ -54,6 +54,9 @@ wrong_command_lines_are_usage_errors(void **state)
     assert_int_equal(bench_says("--durability", "rain"), CLI_USAGE);
     assert_int_equal(bench_says("--size", "2G"), CLI_USAGE);
     assert_int_equal(bench_says("--producers", "5000"), CLI_USAGE);
+    assert_int_equal(bench_says("--against-pid", "1"), CLI_USAGE);
+    assert_int_equal(bench_says("txn", "--against-flush"), CLI_USAGE);
+    assert_int_equal(bench_says("start", "--against=127.0.0.1:1"), CLI_USAGE);
 }
 
 int

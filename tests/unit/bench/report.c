@@ -9,6 +9,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "bench/report.h"
 
@@ -46,6 +48,96 @@ a_ratio_is_taken_within_each_run(void **state)
     assert_int_equal(r.rows[0].count, 3);
     assert_true(report_ratio(&r.rows[0]).median == 0.5);
     assert_true(report_ratio(&r.rows[0]).min == 0.25);
+    report_release(&r);
+}
+
+static void
+add(struct report *r, bool on_peer, const char *key, const char *unit,
+    double value)
+{
+    r->on_peer = on_peer;
+    report_add(r, &(struct figure){.key = key, .name = key, .unit = unit,
+        .value = value, .goal = "more"});
+}
+
+/* In turns: who is first is never the same twice. */
+static void
+add_both(struct report *r, const char *key, const char *unit,
+    const double (*values)[2], int count)
+{
+    for (int i = 0; i < count; i++) {
+        add(r, i % 2 == 1, key, unit, values[i][i % 2]);
+        add(r, i % 2 == 0, key, unit, values[i][1 - i % 2]);
+    }
+}
+
+static void
+two_brokers_are_divided_repetition_by_repetition(void **state)
+{
+    struct report r;
+    struct summary a;
+
+    report_init(&r, "power");
+    r.against = "peer:9092";
+    add_both(&r, "k", "/s", (const double[][2]){{10, 1}, {20, 10}, {90, 30}},
+        3);
+    assert_int_equal(r.count, 2);
+    assert_true(report_against(&r, &r.rows[0], &a));
+    assert_true(a.median == 3);
+    assert_true(a.min == 2);
+    assert_true(a.max == 10);
+    assert_false(report_against(&r, &r.rows[1], &a));
+    assert_string_equal(r.rows[0].goal, "more");
+    assert_string_equal(r.rows[1].goal, "");
+    report_release(&r);
+}
+
+static void
+no_quotient_of_a_percentage_of_nothing_or_of_one(void **state)
+{
+    struct report r;
+    struct summary a;
+
+    report_init(&r, "power");
+    add_both(&r, "loss", "%", (const double[][2]){{5, 10}}, 1);
+    add_both(&r, "idle", "us", (const double[][2]){{5, 0}}, 1);
+    add(&r, false, "alone", "/s", 7);
+    for (size_t i = 0; i < r.count; i++)
+        assert_false(report_against(&r, &r.rows[i], &a));
+    report_release(&r);
+}
+
+static void
+rows_of_a_key_stand_together_and_each_stands_once(void **state)
+{
+    static const char *const want[] = {"a/0", "b/0", "b/1", "c/1", "d/0",
+        "d/1"};
+    const struct report_row *row, *before = NULL;
+    char got[64];
+    struct report r;
+    size_t iter = 0, n = 0;
+
+    report_init(&r, "power");
+    add(&r, false, "a", "/s", 1);
+    add(&r, true, "b", "/s", 1);
+    add(&r, true, "c", "/s", 1);
+    add(&r, true, "d", "/s", 1);
+    add(&r, false, "d", "/s", 1);
+    add(&r, false, "b", "/s", 1);
+    r.on_peer = false;
+    while ((row = report_next(&r, &iter)) != NULL) {
+        bool found = false;
+
+        snprintf(got, sizeof got, "%s/%d", row->key, row->peer);
+        for (size_t i = 0; i < 6; i++)
+            found |= strcmp(want[i], got) == 0;
+        assert_true(found);
+        if (row->peer && report_other(&r, row) != NULL)
+            assert_ptr_equal(report_other(&r, row), before);
+        before = row;
+        n++;
+    }
+    assert_int_equal(n, 6);
     report_release(&r);
 }
 
@@ -107,6 +199,9 @@ main(void)
         cmocka_unit_test(the_median_of_an_odd_number_is_the_middle),
         cmocka_unit_test(the_median_of_an_even_number_lies_between),
         cmocka_unit_test(a_ratio_is_taken_within_each_run),
+        cmocka_unit_test(two_brokers_are_divided_repetition_by_repetition),
+        cmocka_unit_test(no_quotient_of_a_percentage_of_nothing_or_of_one),
+        cmocka_unit_test(rows_of_a_key_stand_together_and_each_stands_once),
         cmocka_unit_test(numbers_have_no_exponent),
         cmocka_unit_test(json_has_each_figure_by_its_key),
     };
