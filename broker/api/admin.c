@@ -166,8 +166,8 @@ judge_size(struct request *r, const struct create_topics_request_topic *in,
     if (in->assignments.n > 0)
         return judge_assignments(r, in, c);
     if (in->num_partitions == 0 || in->num_partitions < -1)
-        return refuse(c, KERR_INVALID_PARTITIONS, "Number of partitions was "
-            "set to an invalid non-positive value.");
+        return refuse(c, KERR_INVALID_PARTITIONS, "A topic has at least "
+            "one partition.");
     c->new.partitions = in->num_partitions == -1
         ? r->api->opts.partitions : in->num_partitions;
     return KERR_NONE;

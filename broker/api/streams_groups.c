@@ -210,20 +210,20 @@ fault(const struct streams_group_heartbeat_request *body)
     bool joins = body->member_epoch == 0;
 
     if (joins && body->standby_tasks.n > 0)
-        return "StandbyTasks must be empty when (re-)joining.";
+        return "A member that joins holds no standby tasks.";
     if (joins && body->warmup_tasks.n > 0)
-        return "WarmupTasks must be empty when (re-)joining.";
+        return "A member that joins holds no warm-up tasks.";
     if ((body->active_tasks.n < 0) != (body->standby_tasks.n < 0)
         || (body->active_tasks.n < 0) != (body->warmup_tasks.n < 0))
-        return "If one task-type is non-null, all must be non-null.";
+        return "Tasks of all three kinds are told, or of none.";
     if (body->task_offsets.n > 0)
-        return "TaskOffsets are not supported yet.";
+        return "Offsets of tasks are not taken.";
     if (body->task_end_offsets.n > 0)
-        return "TaskEndOffsets are not supported yet.";
+        return "End offsets of tasks are not taken.";
     if (body->warmup_tasks.n > 0)
-        return "WarmupTasks are not supported yet.";
+        return "There are no warm-up tasks here.";
     if (has_regex(body))
-        return "Regular expressions for source topics are not supported yet.";
+        return "A subtopology names its source topics: no expressions.";
     if (span_has_nul(body->member_id) || span_has_nul(body->instance_id))
         return "An id can not hold a NUL.";
     return NULL;
@@ -369,8 +369,8 @@ fill_status(struct request *r, const struct group *g,
 
     if (m->topology_epoch < t->epoch)
         status_add(out, STREAMS_STALE_TOPOLOGY, request_text(r,
-            "The member's topology epoch %d is behind the group's topology "
-            "epoch %d.", (int)m->topology_epoch, (int)t->epoch));
+            "The member knows the topology of epoch %d, the group that of "
+            "%d.", (int)m->topology_epoch, (int)t->epoch));
     if (code >= 0) {
         if (code == STREAMS_MISSING_INTERNAL_TOPICS)
             made = make_topics(r, g, &detail);
@@ -378,8 +378,8 @@ fill_status(struct request *r, const struct group *g,
     }
     if (by.ptr != NULL)
         status_add(out, STREAMS_SHUTDOWN_APPLICATION, request_text(r,
-            "Streams group member %.*s encountered a fatal error and "
-            "requested a shutdown for the entire application.",
+            "Member %.*s asks all of the application to stop: it can't "
+            "go on.",
             NAME_ARGS(by)));
     return made;
 }
@@ -654,8 +654,8 @@ describe_group(struct request *r, struct span id,
     if (g == NULL || group_type(g) != GROUP_STREAMS) {
         out->error_code = KERR_GROUP_ID_NOT_FOUND;
         out->error_message = request_text(r, g == NULL
-                ? "Group %.*s not found."
-                : "Group %.*s is not a streams group.", NAME_ARGS(id));
+                ? "There is no group %.*s."
+                : "Group %.*s is of another type.", NAME_ARGS(id));
         return true;
     }
     consumer_image(g, &im);

@@ -178,13 +178,13 @@ streams_beat_refusal(const struct group_beat *b, const char **message)
     const struct streams_beat *s = b->streams;
 
     if (b->epoch == 0 && b->rebalance_timeout_ms < 0) {
-        *message = "RebalanceTimeoutMs must be provided in first request.";
+        *message = "A member says its rebalance timeout when it joins.";
     } else if (b->epoch == 0 && (!b->has_owned || b->owned_count > 0)) {
-        *message = "ActiveTasks must be empty when (re-)joining.";
+        *message = "A member that joins holds no active tasks.";
     } else if (b->epoch == 0 && s->topology == NULL) {
-        *message = "Topology must be non-null when (re-)joining.";
+        *message = "A member brings its topology when it joins.";
     } else if (b->epoch != 0 && s->topology != NULL) {
-        *message = "Topology can only be provided when (re-)joining.";
+        *message = "A topology is taken from a member that joins only.";
     } else if (s->process_id.len > GROUP_NAME_MAX ||
         s->tags.len > STREAMS_TAGS_MAX ||
         (s->endpoint != NULL && s->endpoint->host.len > GROUP_NAME_MAX)) {
@@ -242,7 +242,7 @@ streams_admit(const struct step *step, const struct group_beat *b,
         c->topics_version = 0;
         c->dirty = true;
     } else if (!same && t->epoch >= s->topology->epoch) {
-        *message = "Topology updates are not supported yet.";
+        *message = "The group has members with another topology.";
         error = KERR_INVALID_REQUEST;
     }
     buf_release(&bytes);

@@ -111,7 +111,7 @@ read_sources(struct plan *p)
             fact(p, in->name, in->there ? &t : NULL);
             if (!in->there) {
                 buf_put_str(&p->detail,
-                    missing == 0 ? "Missing source topics: " : "");
+                    missing == 0 ? "Source topics that are not there: " : "");
                 name_add(p, in->name, &missing);
             }
         }
@@ -236,8 +236,8 @@ copartition(struct plan *p, const struct streams_subtopology *s,
         }
     }
     if (differ) {
-        buf_put_str(&p->detail, "Following topics do not have the same "
-            "number of partitions: [");
+        buf_put_str(&p->detail, "These topics must have equally many "
+            "partitions: [");
         for (uint32_t i = 0; i < n; i++) {
             const struct input *in = member_of(p, s, c, i);
 
@@ -282,8 +282,8 @@ internal(struct plan *p, const struct streams_topic *topic, int32_t want)
 
     fact(p, topic->name, there ? &t : NULL);
     if (there && t.partitions != want && p->topics != NULL) {
-        buf_printf(&p->detail, "Internal topic %.*s has %d partitions and "
-            "should have %d.", (int)topic->name.len,
+        buf_printf(&p->detail, "The internal topic %.*s has %d partitions, "
+            "the topology wants %d.", (int)topic->name.len,
             (const char *)topic->name.ptr, (int)t.partitions, (int)want);
         return said(p, STREAMS_INCORRECTLY_PARTITIONED);
     }
@@ -323,7 +323,7 @@ internal_all(struct plan *p)
         }
     }
     if (code == STREAMS_READY && p->out->make_count > 0) {
-        buf_put_str(&p->detail, "Internal topics are missing: [");
+        buf_put_str(&p->detail, "Internal topics that are not there: [");
         for (size_t i = 0; i < p->out->make_count; i++) {
             name_add(p, p->out->makes[i].topic->name, &count);
         }

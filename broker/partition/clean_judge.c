@@ -48,8 +48,8 @@ static enum kerr
 bad_time(int64_t ts, int64_t index, const struct demands *d, char *text,
     size_t size)
 {
-    snprintf(text, size, "Timestamp %lld of message %lld is out of range: it "
-        "should be within [%lld, %lld]", (long long)ts, (long long)index,
+    snprintf(text, size, "record %lld has the time %lld: the topic takes "
+        "%lld to %lld", (long long)index, (long long)ts,
         (long long)d->oldest, (long long)d->newest);
     return KERR_INVALID_TIMESTAMP;
 }
@@ -59,8 +59,8 @@ judge_record(const struct record *r, int64_t index, const struct demands *d,
     char *text, size_t size)
 {
     if (d->keys && r->key.ptr == NULL) {
-        snprintf(text, size, "Compacted topic cannot accept message without "
-            "key: message %lld", (long long)index);
+        snprintf(text, size, "record %lld has no key, and a compacted topic "
+            "needs one", (long long)index);
         return KERR_INVALID_RECORD;
     }
     if (r->timestamp >= 0

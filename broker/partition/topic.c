@@ -511,13 +511,12 @@ topics_may_create(const struct topics *t, const struct topic_new *n,
     }
     other = topics_colliding(t, n->name);
     if (other != NULL) {
-        err_set(err, ERR_USAGE, "Topic '%.*s' collides with existing topic: "
-            "%s", (int)n->name.len, (const char *)n->name.ptr, other->name);
+        err_set(err, ERR_USAGE, "Topic '%.*s' differs from '%s' in . "
+            "and _ only", (int)n->name.len, (const char *)n->name.ptr, other->name);
         return KERR_INVALID_TOPIC_EXCEPTION;
     }
     if (n->partitions <= 0) {
-        err_set(err, ERR_USAGE, "Number of partitions was set to an invalid "
-            "non-positive value.");
+        err_set(err, ERR_USAGE, "A topic has at least one partition.");
         return KERR_INVALID_PARTITIONS;
     }
     if (n->partitions > PARTITIONS_TOPIC_MAX
@@ -593,8 +592,8 @@ topics_grow(struct topics *t, struct topic *topic, int32_t count, bool dry,
 {
     check_obj(topic, TOPIC_MAGIC);
     if (count <= topic->partition_count) {
-        err_set(err, ERR_USAGE, "The topic %s currently has %d partition(s); "
-            "%d would not be an increase.", topic->name,
+        err_set(err, ERR_USAGE, "Topic %s has %d partitions already: to %d "
+            "it can not grow.", topic->name,
             topic->partition_count, count);
         return KERR_INVALID_PARTITIONS;
     }

@@ -151,7 +151,7 @@ test_join_and_describe(void **state)
 
     p = ask(k, join_request(k, "a"), KERR_NONE);
     assert_int_equal(p->status.v[0].status_code, 1);
-    assert_span(p->status.v[0].status_detail, "Missing source topics: in");
+    assert_span(p->status.v[0].status_detail, "Source topics that are not there: in");
     assert_span(describe(k, "g")->group_state, "NotReady");
     epoch = running(k, "a");
     g = describe(k, "g");
