@@ -192,6 +192,7 @@ wait $member
 is $? 130 "SIGINT: exit 130"
 like "$("$P" group describe $run-g)" "group $run-g, Empty, 0 members*" \
     "and the member has left"
+"$P" group seek $run-g -t $run-a --to end --yes >/dev/null 2>&1
 like "$("$P" group seek $run-g -t $run-a --to beginning --dry-run -o tsv 2>/dev/null)" \
     "$run-a	0	*	0*" "group seek says where it would go"
 is "$("$P" group describe $run-g -o tsv | cut -f 5 | sort -u)" 0 \
