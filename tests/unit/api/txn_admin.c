@@ -413,6 +413,7 @@ test_log_append_time_is_stamped_when_it_is_linked(void **state)
     kit_topic(k, "t", 1);
     p = tx_partition(k, "t", 0);
     topic_config_set(&p->topic->config, d, S("LogAppendTime"));
+    topic_rule(p->topic);
     s = tx_batch(k, 5, 0, 0, 0, "a");
     c = chunk_new(s.len);
     memcpy(c->data, s.ptr, s.len);
