@@ -33,6 +33,9 @@
 #include "proto/store.pb-c.h"
 #include "record/batch.h"
 
+/* What the journal grows by when a start finds it full. */
+#define RING_MORE (8 * MIB)
+
 enum {
     OPEN_FILES = 256,            /* segments open for reading */
     FIRST_FILE = 512 * 1024,     /* of a new journal, at most */
@@ -782,6 +785,23 @@ seq_begin_incarnation(struct seq *s, struct err *err)
     return seq_mark(s, &s->from, s->clock_base_ms, err);
 }
 
+/* Each start takes a little of the journal: a copy of the last frame, a frame
+ * of its own. Many in a row, each killed before its checkpoint, use up what
+ * is kept for cuts; then the ring grows, whatever its bound. */
+static int
+seq_make_room(struct seq *s, struct err *err)
+{
+    if (!seq_ring_is_full(s))
+        return 0;
+    diag(WARN, EPOCH, "the journal is full, since no start came to a "
+        "checkpoint: it grows by %llu MiB", RING_MORE / MIB);
+    if (s->readonly || !growth_make(s, RING_MORE))
+        return err_set(err, ENOSPC, "the journal is full, and there is no "
+            "room for more of it: %llu MiB on the disk are wanted",
+            RING_MORE / MIB);
+    return 0;
+}
+
 int
 seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
 {
@@ -803,6 +823,8 @@ seq_start(struct seq *s, seq_replay_fn *replayed, void *arg, struct err *err)
             return -1;
         seq_start_full(s, err);
     }
+    if (seq_make_room(s, err) < 0)
+        return -1;
     while ((e = STAILQ_FIRST(&s->recovered)) != NULL) {
         STAILQ_REMOVE_HEAD(&s->recovered, next);
         keeper_send(s, e);

@@ -160,6 +160,12 @@ seq_less_reserve(uint64_t room)
         ? room - COST_FRAME - SYSTEM_RESERVE : 0;
 }
 
+bool
+seq_ring_is_full(const struct seq *s)
+{
+    return journal_room(s->journal) < COST_FRAME + SYSTEM_RESERVE / 2;
+}
+
 /* An effect that the ring can't take, with the reserve and with room for a
  * copy, not even when all of it is recycled: it must grow. */
 static bool

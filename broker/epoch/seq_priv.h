@@ -160,6 +160,8 @@ struct epoch *epoch_new(void);
 void epoch_free(struct seq *, struct epoch *);   /* releases its effects */
 void seq_published_epoch(struct seq *, struct epoch *);
 void seq_count_overlays(struct seq *);
+/* Is even the reserve for cuts and for the system's own used up? */
+bool seq_ring_is_full(const struct seq *);
 void seq_refresh_limit(struct seq *);
 void seq_ask_checkpoint(struct seq *, bool clean);
 void seq_die(struct seq *, const struct err *);  /* rule 19 */
