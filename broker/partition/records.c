@@ -10,6 +10,76 @@
 #include "base/endian.h"
 #include "proto/store.pb-c.h"
 
+/* ---- values ---- */
+
+size_t
+producer_pack(const struct producer *p, uint8_t value[PARTITION_RECORD_MAX])
+{
+    Store__ProducerBatch windows[PRODUCER_WINDOW], *list[PRODUCER_WINDOW];
+    Store__Producer m = STORE__PRODUCER__INIT;
+
+    m.epoch = p->epoch;
+    m.used_ms = p->used_ms;
+    m.txn_first = p->txn_first + 1;
+    m.window = list;
+    for (; m.n_window < p->count; m.n_window++) {
+        const struct producer_batch *w = &p->window[m.n_window];
+        Store__ProducerBatch *to = &windows[m.n_window];
+
+        store__producer_batch__init(to);
+        to->first_seq = w->first_seq;
+        to->last_seq = w->last_seq;
+        to->base_offset = w->base_offset;
+        to->last_offset = w->last_offset;
+        to->timestamp = w->timestamp;
+        list[m.n_window] = to;
+    }
+    assert(store__producer__get_packed_size(&m) <= PARTITION_RECORD_MAX);
+    return store__producer__pack(&m, value);
+}
+
+bool
+producer_unpack(struct producers *to, int64_t id, struct span value,
+    struct producer **out)
+{
+    Store__Producer *m = store__producer__unpack(NULL, value.len, value.ptr);
+    struct producer *p;
+
+    *out = NULL;
+    if (m == NULL)
+        return false;
+    if (to != NULL) {
+        *out = p = producers_make(to, id);
+        p->epoch = (int16_t)m->epoch;
+        p->used_ms = m->used_ms;
+        p->txn_first = m->txn_first - 1;
+        p->count = 0;
+        for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
+            p->window[p->count++] = (struct producer_batch){
+                .first_seq = m->window[i]->first_seq,
+                .last_seq = m->window[i]->last_seq,
+                .base_offset = m->window[i]->base_offset,
+                .last_offset = m->window[i]->last_offset,
+                .timestamp = m->window[i]->timestamp};
+    }
+    store__producer__free_unpacked(m, NULL);
+    return true;
+}
+
+size_t
+aborted_pack(const struct stable_aborted *a,
+    uint8_t value[PARTITION_RECORD_MAX])
+{
+    Store__Aborted m = STORE__ABORTED__INIT;
+
+    m.producer_id = a->producer_id;
+    m.first_offset = a->first;
+    m.stable_offset = a->stable;
+    return store__aborted__pack(&m, value);
+}
+
+/* ---- operations ---- */
+
 static void
 record_key(const struct partition *p, enum meta_kind kind, int64_t last,
     struct partition_record *r)
@@ -35,28 +105,8 @@ void
 producer_put(const struct partition *p, const struct producer *one,
     struct partition_record *r, struct effect_op *op)
 {
-    Store__ProducerBatch windows[PRODUCER_WINDOW], *list[PRODUCER_WINDOW];
-    Store__Producer m = STORE__PRODUCER__INIT;
-
-    m.epoch = one->epoch;
-    m.used_ms = one->used_ms;
-    m.txn_first = one->txn_first + 1;
-    m.window = list;
-    for (; m.n_window < one->count; m.n_window++) {
-        const struct producer_batch *w = &one->window[m.n_window];
-        Store__ProducerBatch *to = &windows[m.n_window];
-
-        store__producer_batch__init(to);
-        to->first_seq = w->first_seq;
-        to->last_seq = w->last_seq;
-        to->base_offset = w->base_offset;
-        to->last_offset = w->last_offset;
-        to->timestamp = w->timestamp;
-        list[m.n_window] = to;
-    }
-    assert(store__producer__get_packed_size(&m) <= sizeof r->value);
     record_key(p, META_PRODUCER, one->id, r);
-    record_op(r, EFFECT_PUT, store__producer__pack(&m, r->value), op);
+    record_op(r, EFFECT_PUT, producer_pack(one, r->value), op);
 }
 
 void
@@ -71,13 +121,8 @@ void
 aborted_put(const struct partition *p, const struct stable_aborted *a,
     struct partition_record *r, struct effect_op *op)
 {
-    Store__Aborted m = STORE__ABORTED__INIT;
-
-    m.producer_id = a->producer_id;
-    m.first_offset = a->first;
-    m.stable_offset = a->stable;
     record_key(p, META_ABORTED, a->last, r);
-    record_op(r, EFFECT_PUT, store__aborted__pack(&m, r->value), op);
+    record_op(r, EFFECT_PUT, aborted_pack(a, r->value), op);
 }
 
 void
@@ -106,44 +151,26 @@ key_partition(const struct topics *t, struct span key, int64_t *last)
                                (int32_t)get_be32(key.ptr + 16));
 }
 
-static void
-producer_fill(struct producer *p, const Store__Producer *m)
-{
-    p->epoch = (int16_t)m->epoch;
-    p->used_ms = m->used_ms;
-    p->txn_first = m->txn_first - 1;
-    for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
-        p->window[p->count++] = (struct producer_batch){
-            .first_seq = m->window[i]->first_seq,
-            .last_seq = m->window[i]->last_seq,
-            .base_offset = m->window[i]->base_offset,
-            .last_offset = m->window[i]->last_offset,
-            .timestamp = m->window[i]->timestamp};
-}
-
 static int
 load_producer(void *arg, struct span key, struct span value, struct err *err)
 {
     struct topics *t = arg;
-    Store__Producer *m = store__producer__unpack(NULL, value.len, value.ptr);
-    struct partition *p;
-    int64_t id;
+    struct partition *p = NULL;
+    struct producer *one;
+    int64_t id = -1;
 
-    if (m == NULL || key.len != PARTITION_RECORD_KEY - 1) {
-        store__producer__free_unpacked(m, NULL);
+    if (key.len == PARTITION_RECORD_KEY - 1)
+        p = key_partition(t, key, &id);
+    if (key.len != PARTITION_RECORD_KEY - 1
+        || !producer_unpack(p == NULL ? NULL : &p->producers, id, value,
+            &one))
         return err_set(err, ERR_DAMAGE, "the record of a producer is no "
             "message");
-    }
-    p = key_partition(t, key, &id);
-    if (p != NULL) {
-        struct producer *one = producers_make(&p->producers, id);
-
-        producer_fill(one, m);
-        if (one->txn_first >= 0)
-            stable_begin(p->stable, id, one->txn_first);
-        t->producers++;
-    }
-    store__producer__free_unpacked(m, NULL);
+    if (p == NULL)
+        return 0;
+    if (one->txn_first >= 0)
+        stable_begin(p->stable, id, one->txn_first);
+    t->producers++;
     return 0;
 }
 

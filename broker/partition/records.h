@@ -21,6 +21,16 @@ struct partition_record {
     uint8_t value[PARTITION_RECORD_MAX];
 };
 
+/* The values alone: an id stands in the key, and so does the offset of an
+ * aborted one's marker. unpack: false, it is no message; else the producer
+ * is made in `to` (NULL: nowhere, it was only to be proven). */
+size_t producer_pack(const struct producer *,
+    uint8_t value[PARTITION_RECORD_MAX]);
+bool producer_unpack(struct producers *to, int64_t id, struct span value,
+    struct producer **);
+size_t aborted_pack(const struct stable_aborted *,
+    uint8_t value[PARTITION_RECORD_MAX]);
+
 /* Fill *op with the put of one, which borrows the record. */
 void producer_put(const struct partition *, const struct producer *,
     struct partition_record *, struct effect_op *op);

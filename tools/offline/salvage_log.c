@@ -17,6 +17,7 @@
 #include "base/endian.h"
 #include "base/limits.h"
 #include "epoch/logrec.h"
+#include "partition/records.h"
 #include "proto/store.pb-c.h"
 #include "record/control.h"
 
@@ -109,28 +110,12 @@ producers_load(struct salvage *s, struct salvage_log *l)
     omap_seek(&s->records, span_of(prefix, sizeof prefix), &it);
     while (records_next(&it, META_PRODUCER, &key, &value)
         && key.len == LOG_KEY + 8 && memcmp(key.ptr, l->key, LOG_KEY) == 0) {
-        Store__Producer *m
-            = store__producer__unpack(NULL, value.len, value.ptr);
+        int64_t id = (int64_t)get_be64(key.ptr + LOG_KEY);
         struct producer *p;
 
-        if (m == NULL)
-            continue;
-        p = producers_make(&l->producers, (int64_t)get_be64(key.ptr
-            + LOG_KEY));
-        p->epoch = (int16_t)m->epoch;
-        p->used_ms = m->used_ms;
-        p->txn_first = m->txn_first - 1;
-        if (p->txn_first >= 0)
-            stable_begin(l->stable, p->id, p->txn_first);
-        p->count = 0;
-        for (size_t i = 0; i < m->n_window && i < PRODUCER_WINDOW; i++)
-            p->window[p->count++] = (struct producer_batch){
-                .first_seq = m->window[i]->first_seq,
-                .last_seq = m->window[i]->last_seq,
-                .base_offset = m->window[i]->base_offset,
-                .last_offset = m->window[i]->last_offset,
-                .timestamp = m->window[i]->timestamp};
-        store__producer__free_unpacked(m, NULL);
+        if (producer_unpack(&l->producers, id, value, &p)
+            && p->txn_first >= 0)
+            stable_begin(l->stable, id, p->txn_first);
     }
 }
 
@@ -181,31 +166,11 @@ static int
 producers_put(struct salvage *s, const struct salvage_log *l,
     struct producer *p, struct err *err)
 {
-    Store__Producer m = STORE__PRODUCER__INIT;
-    Store__ProducerBatch window[PRODUCER_WINDOW], *list[PRODUCER_WINDOW];
-    uint8_t key[1 + LOG_KEY + 8] = {META_PRODUCER}, out[512];
-    struct span value;
+    uint8_t key[1 + LOG_KEY + 8] = {META_PRODUCER}, out[PARTITION_RECORD_MAX];
+    struct span value = span_of(out, producer_pack(p, out));
 
     memcpy(key + 1, l->key, LOG_KEY);
     put_be64(key + 1 + LOG_KEY, (uint64_t)p->id);
-    m.epoch = p->epoch;
-    m.used_ms = p->used_ms;
-    m.txn_first = p->txn_first + 1;
-    m.window = list;
-    for (; m.n_window < p->count; m.n_window++) {
-        const struct producer_batch *from = &p->window[m.n_window];
-        Store__ProducerBatch *to = &window[m.n_window];
-
-        store__producer_batch__init(to);
-        to->first_seq = from->first_seq;
-        to->last_seq = from->last_seq;
-        to->base_offset = from->base_offset;
-        to->last_offset = from->last_offset;
-        to->timestamp = from->timestamp;
-        list[m.n_window] = to;
-    }
-    assert(store__producer__get_packed_size(&m) <= sizeof out);
-    value = span_of(out, store__producer__pack(&m, out));
     return salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value,
         err);
 }
@@ -216,20 +181,17 @@ aborted_puts(struct salvage *s, const struct salvage_log *l, struct err *err)
 {
     size_t n = stable_aborted(l->stable, 0, INT64_MAX, NULL, 0);
     struct stable_aborted *list = xcalloc(n + 1, sizeof *list);
-    uint8_t key[1 + LOG_KEY + 8] = {META_ABORTED}, out[64];
+    uint8_t key[1 + LOG_KEY + 8] = {META_ABORTED}, out[PARTITION_RECORD_MAX];
     int rc = 0;
 
     stable_aborted(l->stable, 0, INT64_MAX, list, n);
     memcpy(key + 1, l->key, LOG_KEY);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        Store__Aborted m = STORE__ABORTED__INIT;
+        struct span value = span_of(out, aborted_pack(&list[i], out));
 
         put_be64(key + 1 + LOG_KEY, (uint64_t)list[i].last);
-        m.producer_id = list[i].producer_id;
-        m.first_offset = list[i].first;
-        m.stable_offset = list[i].stable;
-        rc = salvage_put(s, META_RECORDS, span_of(key, sizeof key),
-            &(struct span){out, store__aborted__pack(&m, out)}, err);
+        rc = salvage_put(s, META_RECORDS, span_of(key, sizeof key), &value,
+            err);
     }
     free(list);
     return rc;
